@@ -1,0 +1,151 @@
+"""The data module every data set derives from: options, sizes, and the share of each process."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+
+from benchmark.data.augment import Augmentation, Normalization
+from benchmark.data.loader import Batch, EpochLoader
+from benchmark.data.order import Schedule, split
+from benchmark.errors import UserError
+from benchmark.streams import stream
+
+
+def check_choice(option: str, value: object, literal: Any) -> None:
+    """Raise UserError unless ``value`` is one of a Literal's."""
+    known = get_args(literal)
+    if value not in known:
+        raise UserError(f"{option} {value!r} is unknown: choose from {', '.join(known)}")
+
+
+def check_at_least(option: str, value: int, least: int) -> None:
+    """Raise UserError unless ``value >= least``."""
+    if value < least:
+        raise UserError(f"{option} is {value}: it must be at least {least}")
+
+
+class DataModule(LightningDataModule):
+    """Training, validation and test samples of one data set.
+
+    The training loader yields chunks of whole mini-batches (see ``EpochLoader``); the order of an
+    epoch and its augmentation depend on ``seed`` and the epoch alone, neither on the number of
+    processes nor on the chunks. Labels are int64 in 0 .. ``classes`` - 1.
+
+    Args:
+        batch_size: the global mini-batch size: each of R processes gets ``batch_size / R``.
+        val_size: samples parted off the training set for validation, classes in proportion.
+        split_seed: decides which ones.
+        normalize: ``unit`` for [0, 1]; ``standard`` for zero mean and unit deviation per channel,
+            over the whole training set before the split.
+        augment: of training images: ``none``, ``flip`` (horizontal, one in two), or ``crop_flip``.
+        root: folder of the data sets.
+
+    Attributes:
+        seed: of the run, set by the runner before the training loader is asked for.
+        shape: C, H, W of an image, after ``setup``.
+        classes: their number, after ``setup``.
+        sizes: samples in ``train``, ``val`` and ``test``, after ``setup``.
+        sha256: checksum of the data, after ``setup``.
+
+    Raises:
+        UserError: for an option out of range, here or in ``setup`` once the sizes are known.
+    """
+
+    name: str
+    seed: int = 0
+    shape: tuple[int, int, int]
+    classes: int
+    sizes: dict[str, int]
+    sha256: str
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 64,
+        val_size: int = 0,
+        split_seed: int = 0,
+        normalize: Normalization = "unit",
+        augment: Augmentation = "none",
+        root: str = "data",
+    ) -> None:
+        super().__init__()
+        check_at_least("batch_size", batch_size, 1)
+        check_at_least("val_size", val_size, 0)
+        check_choice("normalize", normalize, Normalization)
+        check_choice("augment", augment, Augmentation)
+        self.batch_size, self.val_size, self.split_seed = batch_size, val_size, split_seed
+        self.normalize, self.augment, self.root = normalize, augment, root
+
+    @property
+    def rank(self) -> int:
+        """Of this process; 0 where no trainer is attached."""
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def world(self) -> int:
+        """Number of processes; 1 where no trainer is attached."""
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are made: the trainer's device."""
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    @property
+    def local_batch_size(self) -> int:
+        """Samples of a mini-batch that this process gets."""
+        if self.batch_size % self.world:
+            raise UserError(
+                f"batch_size {self.batch_size} is not divisible by the "
+                f"{self.world} processes: choose a multiple of {self.world}"
+            )
+        return self.batch_size // self.world
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Mini-batches an epoch; the ragged rest is dropped."""
+        return self.sizes["train"] // self.batch_size
+
+    def partition(self, labels: Tensor, tests: int) -> None:
+        """Part the validation set off the training set and note the sizes.
+
+        Args:
+            labels: classes of the whole training set, int64 [n].
+            tests: number of test samples.
+        """
+        generator = stream(self.split_seed, "split")
+        self.train_items, self.val_items = split(labels, self.val_size, generator)
+        self.sizes = {"train": len(self.train_items), "val": len(self.val_items), "test": tests}
+        if self.steps_per_epoch == 0:
+            raise UserError(
+                f"batch_size {self.batch_size} is larger than the training set of "
+                f"{self.sizes['train']} samples"
+            )
+        _ = self.local_batch_size  # fails early where it does not divide
+
+    def schedule(self) -> Schedule:
+        """The run's mini-batches, and this process's share of them."""
+        _ = self.local_batch_size
+        return Schedule(self.sizes["train"], self.batch_size, self.seed, self.rank, self.world)
+
+    @abstractmethod
+    def setup(self, stage: str | None = None) -> None:
+        """Load the data and set ``shape``, ``classes``, ``sizes`` and ``sha256``."""
+
+    @abstractmethod
+    def train_dataloader(self) -> EpochLoader:
+        """Chunks of training mini-batches, with the ``seed`` of now."""
+
+    @abstractmethod
+    def val_dataloader(self) -> Iterable[Batch]:
+        """This process's validation samples; empty for ``val_size`` 0."""
+
+    @abstractmethod
+    def test_dataloader(self) -> Iterable[Batch]:
+        """This process's test samples."""

@@ -1,0 +1,134 @@
+"""Loaders that yield whole chunks of mini-batches, and the loaders of resident data."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from benchmark.data.augment import Mover, Normalizer
+from benchmark.data.order import Schedule
+from benchmark.streams import stream
+
+Batch = tuple[Tensor, Tensor]
+
+
+class EpochLoader(ABC):
+    """The training loader of one process: chunks of up to ``steps_per_call`` mini-batches.
+
+    Lightning announces each epoch through ``loader.sampler.set_epoch``, after it has called
+    ``iter(loader)``: the order is therefore drawn at the first batch. ``state_dict`` remembers the
+    place in the epoch, so that a run resumed in mid-epoch goes on with the next chunk.
+    """
+
+    def __init__(self, schedule: Schedule, steps_per_call: int) -> None:
+        self.schedule = schedule
+        self.steps_per_call = steps_per_call
+        self.epoch = 0
+        self._done = 0  # chunks of this epoch that were handed out
+        self._resume: dict[str, int] = {}
+
+    @abstractmethod
+    def chunks(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The chunks of an epoch from number ``start`` on: x [K b, C, H, W], y [K b]."""
+
+    @property
+    def sampler(self) -> EpochLoader:
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Chunks an epoch."""
+        return math.ceil(self.schedule.steps / self.steps_per_call)
+
+    def __iter__(self) -> Iterator[Batch]:
+        start = self._resume.get("done", 0) if self._resume.get("epoch") == self.epoch else 0
+        self._resume = {}
+        self._done = start
+        for batch in self.chunks(self.epoch, start):
+            self._done += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "done": self._done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._resume = dict(state)
+
+
+class ResidentLoader(EpochLoader):
+    """Training chunks gathered out of images that stay on one device.
+
+    Args:
+        images: uint8 [N, C, H', W'], with the mover's margin; the device everything happens on.
+        labels: int64 [N], on the same device.
+        items: the training samples among the N, int64 [schedule.size].
+        mover: the augmentation, or None.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        steps_per_call: int,
+        images: Tensor,
+        labels: Tensor,
+        items: Tensor,
+        normalizer: Normalizer,
+        mover: Mover | None,
+    ) -> None:
+        super().__init__(schedule, steps_per_call)
+        self.images, self.labels, self.items = images, labels, items
+        self.normalizer, self.mover = normalizer.to(images.device), mover
+
+    def chunks(self, epoch: int, start: int) -> Iterator[Batch]:
+        plan, device = self.schedule, self.images.device
+        positions = plan.positions()[start * self.steps_per_call :]
+        if len(positions) == 0:
+            return
+        chunk = self.steps_per_call * positions.shape[1]
+        positions = positions.flatten()
+        items = self.items[plan.order(epoch)[positions]].to(device).split(chunk)
+        if self.mover is None:
+            for part in items:
+                x = self.images.index_select(0, part)
+                yield self.normalizer(x), self.labels.index_select(0, part)
+            return
+        draws = self.mover.draw(plan.size, stream(plan.seed, "augment", epoch))
+        moves = draws[positions].to(device).split(chunk)
+        for part, move in zip(items, moves, strict=True):
+            x = self.mover(self.images, part, move)
+            yield self.normalizer(x), self.labels.index_select(0, part)
+
+
+class EvaluationLoader:
+    """Every ``world``-th of the samples ``items``, once, unpadded and in order.
+
+    Yields x float32 [n, C, H, W] and y int64 [n] with n = ``batch``, or less at the end.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        items: Tensor,
+        normalizer: Normalizer,
+        rank: int,
+        world: int,
+        batch: int = 1000,
+    ) -> None:
+        self.images, self.labels = images, labels
+        self.batches = [b for b in items[rank::world].to(images.device).split(batch) if len(b)]
+        self.normalizer = normalizer.to(images.device)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for part in self.batches:
+            x = self.images.index_select(0, part)
+            yield self.normalizer(x), self.labels.index_select(0, part)

@@ -1,0 +1,120 @@
+"""Data sets that fit in memory: decoded once, moved to the device once, gathered by chunk."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from benchmark.data.augment import (
+    MARGIN,
+    Augmentation,
+    Border,
+    Mover,
+    Normalization,
+    Normalizer,
+    channel_statistics,
+)
+from benchmark.data.base import DataModule, check_at_least, check_choice
+from benchmark.data.decoded import Decoded, Part
+from benchmark.data.loader import Batch, EvaluationLoader, ResidentLoader
+
+
+class ResidentData(DataModule):
+    """A data set whose images stay on the training device as uint8.
+
+    Args:
+        batch_size, val_size, split_seed, normalize, augment, root: see ``DataModule``;
+            ``crop_flip`` crops the image's size out of a margin of 4 pixels around it.
+        pad: what fills that margin: ``zero`` (black) or ``edge`` (the outermost pixels).
+        steps_per_call: mini-batches handed out at once; a matter of speed alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 64,
+        val_size: int = 0,
+        split_seed: int = 0,
+        normalize: Normalization = "unit",
+        augment: Augmentation = "none",
+        root: str = "data",
+        pad: Border = "zero",
+        steps_per_call: int = 16,
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            val_size=val_size,
+            split_seed=split_seed,
+            normalize=normalize,
+            augment=augment,
+            root=root,
+        )
+        check_choice("pad", pad, Border)
+        check_at_least("steps_per_call", steps_per_call, 1)
+        self.steps_per_call = steps_per_call
+        self.mover = None if augment == "none" else Mover(MARGIN * (augment == "crop_flip"), pad)
+        self._resident: dict[tuple[str, torch.device], tuple[Tensor, Tensor]] = {}
+
+    @abstractmethod
+    def decode(self) -> Decoded:
+        """Read the whole data set into memory."""
+
+    @cached_property
+    def _decoded(self) -> Decoded:
+        return self.decode()
+
+    def prepare_data(self) -> None:
+        _ = self._decoded  # one process of a machine downloads, decodes and fills the cache
+
+    def setup(self, stage: str | None = None) -> None:
+        data = self._decoded
+        channels, height, width = data.train.images.shape[1:]
+        self.shape, self.classes = (channels, height, width), data.classes
+        self.sha256 = data.sha256
+        self.partition(torch.from_numpy(data.train.labels), len(data.test.labels))
+
+    @cached_property
+    def _normalizer(self) -> Normalizer:
+        if self.normalize == "unit":
+            return Normalizer.unit()
+        images = torch.from_numpy(self._decoded.train.images)
+        return Normalizer.standard(*channel_statistics(images))
+
+    def _on_device(self, name: str, part: Part, mover: Mover | None) -> tuple[Tensor, Tensor]:
+        """Images, with the mover's margin, and labels of a part; moved at the first call."""
+        key = (name, self.device)
+        if key not in self._resident:
+            images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+            images = mover.grow(images) if mover else images
+            self._resident[key] = images.to(self.device), labels.to(self.device)
+        return self._resident[key]
+
+    def train_dataloader(self) -> ResidentLoader:
+        images, labels = self._on_device("train", self._decoded.train, self.mover)
+        return ResidentLoader(
+            self.schedule(),
+            self.steps_per_call,
+            images,
+            labels,
+            self.train_items,
+            self._normalizer,
+            self.mover,
+        )
+
+    def val_dataloader(self) -> Iterable[Batch]:
+        if self.val_size == 0:
+            return []
+        images, labels = self._on_device("train", self._decoded.train, self.mover)
+        images = self.mover.shrink(images) if self.mover else images
+        return self._evaluation(images, labels, self.val_items)
+
+    def test_dataloader(self) -> EvaluationLoader:
+        images, labels = self._on_device("test", self._decoded.test, None)
+        return self._evaluation(images, labels, torch.arange(len(labels)))
+
+    def _evaluation(self, images: Tensor, labels: Tensor, items: Tensor) -> EvaluationLoader:
+        return EvaluationLoader(images, labels, items, self._normalizer, self.rank, self.world)
