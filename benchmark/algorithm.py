@@ -1,0 +1,206 @@
+"""The contract of a learning algorithm, and the only training loop.
+
+An algorithm answers one question: from a batch (x, y), how should each weight change? It returns a
+scalar whose gradient with respect to the trainable parameters is that change. The base class does
+the rest: backward, averaging over processes, clipping, the step, the schedule, metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from benchmark.credit.local import Loss, task_loss
+from benchmark.distributed import LocalDDP, average_float_buffers_
+from benchmark.errors import UserError
+from benchmark.networks import Network
+from benchmark.optim import Optim
+from benchmark.streams import stream
+
+
+class Credit(NamedTuple):
+    """What an algorithm returns for a batch.
+
+    Attributes:
+        objective: scalar whose gradient is the update; its value has no meaning.
+        logits: ``[N, classes]``, for the task loss and the accuracy.
+        signals: named teaching signals, for measurements only.
+    """
+
+    objective: Tensor
+    logits: Tensor
+    signals: Mapping[str, Tensor] = {}
+
+
+class Algorithm(LightningModule):
+    """Base class of every learning algorithm. Write :meth:`credit`; override the rest if needed.
+
+    Args:
+        net: the network to train.
+        classes: number of classes.
+        loss: task loss.
+        optim: optimizer and schedule.
+        seed: root of the named random streams.
+    """
+
+    automatic_optimization = False
+    check_finite_every = 1000  # steps between looks at the device's loss
+
+    def __init__(
+        self,
+        net: Network,
+        *,
+        classes: int = 10,
+        loss: Loss = "cross_entropy",
+        optim: Optim | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.loss: Loss = loss
+        self.optim = optim or Optim()
+        self.seed = seed
+        self.diverged = False
+        self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
+        self.mean_loss = MeanMetric(nan_strategy="disable")
+        self._step = 0
+        self._sums: Tensor | None = None  # training loss, correct, samples of this epoch
+        self._noise: torch.Generator | None = None
+
+    # ---- what an algorithm writes -------------------------------------------------------------
+
+    def credit(self, x: Tensor, y: Tensor) -> Credit:
+        """The update for inputs ``x`` ``[N, ...]`` with labels ``y`` ``[N]``, as a scalar."""
+        raise NotImplementedError
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Class scores ``[N, classes]`` for inputs ``x``; needs no labels, changes no state."""
+        return self.net(x)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Named groups for the one optimizer; a group may have its own ``lr``."""
+        return [
+            {"name": "forward", "params": [p for p in self.net.parameters() if p.requires_grad]}
+        ]
+
+    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
+        """Scalars to be descended one after the other before ``credit``, each with its own step."""
+        return iter(())
+
+    # ---- random streams -----------------------------------------------------------------------
+
+    @property
+    def noise(self) -> torch.Generator:
+        """This step's and this process's generator for dropout masks and injected noise."""
+        if self._noise is None:
+            name = ("noise", self.current_epoch, self._step, self.global_rank)
+            self._noise = stream(self.seed, *name, device=self.device)
+        return self._noise
+
+    def feedback_stream(self, k: int) -> torch.Generator:
+        """The generator for the k-th feedback weights: the same on every process."""
+        return stream(self.seed, "feedback", k)
+
+    # ---- the training loop (final) ------------------------------------------------------------
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """A chunk of consecutive mini-batches: one step for each."""
+        xs, ys = batch
+        logits = []
+        n = self.trainer.datamodule.local_batch_size
+        for x, y in zip(xs.split(n), ys.split(n), strict=True):
+            self._noise = None
+            if self._has_dropout:
+                self.net.renew_dropout(self.noise)
+            for objective in self.feedback_phase(x):
+                self._update(objective)
+            credit = self.credit(x, y)
+            self._update(credit.objective)
+            logits.append(credit.logits.detach())
+            self._step += 1
+            if self._step % self.check_finite_every == 0:
+                self._check_finite()
+        self._count(torch.cat(logits), ys)
+
+    def _update(self, objective: Tensor) -> None:
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        objective.backward()
+        optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.optim.clip is not None:
+            params = [p for g in optimizer.param_groups for p in g["params"]]
+            torch.nn.utils.clip_grad_norm_(params, self.optim.clip)
+
+    def _count(self, logits: Tensor, y: Tensor) -> None:
+        """Add a chunk's loss and correct answers to the epoch's sums, without leaving the device."""
+        assert self._sums is not None
+        self._sums[0] += task_loss(logits, y, self.loss) * len(y)
+        self._sums[1] += (logits.argmax(-1) == y).sum()
+        self._sums[2] += len(y)
+
+    def _check_finite(self) -> None:
+        finite = bool(torch.isfinite(self._sums[0]))
+        if not self.trainer.strategy.reduce_boolean_decision(finite):
+            self.diverged = True
+            self.trainer.should_stop = True
+
+    def setup(self, stage: str) -> None:
+        trainer = self.trainer
+        if trainer.world_size > 1 and not isinstance(trainer.strategy, LocalDDP):
+            raise UserError("several processes need the strategy LocalDDP: plain DDP trains apart")
+        if trainer.precision == "16-mixed":
+            raise UserError("precision 16-mixed rescales hand-made updates: use bf16-mixed or 32")
+        self._has_dropout = bool(self.net.dropouts)
+
+    def on_train_epoch_start(self) -> None:
+        self._step = 0
+        self._sums = torch.zeros(3, device=self.device, dtype=torch.float64)
+
+    def on_train_epoch_end(self) -> None:
+        self._check_finite()
+        self.lr_schedulers().step()
+
+    def train_metrics(self) -> dict[str, float]:
+        """Training loss and accuracy (percent) of the epoch so far, over all processes."""
+        loss, correct, n = self.trainer.strategy.reduce(
+            self._sums.clone(), reduce_op="sum"
+        ).tolist()
+        return {"loss": loss / n, "acc": 100 * correct / n}
+
+    # ---- evaluation ---------------------------------------------------------------------------
+
+    def on_validation_epoch_start(self) -> None:
+        if self.trainer.world_size > 1:
+            average_float_buffers_(self.net)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        scores = self.predict(x)
+        self.accuracy.update(scores, y)
+        self.mean_loss.update(task_loss(scores, y, self.loss), weight=len(y))
+
+    test_step = validation_step
+
+    def eval_metrics(self) -> dict[str, float]:
+        """Loss and accuracy (percent) of the evaluation just run, over all processes; resets."""
+        metrics = {"loss": self.mean_loss.compute(), "acc": 100 * self.accuracy.compute()}
+        self.mean_loss.reset()
+        self.accuracy.reset()
+        return {name: value.item() for name, value in metrics.items()}
+
+    # ---- optimizer ----------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optim.build(self.param_groups())
+        return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs)]
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Gradients are cleared by the training step; validation leaves them alone."""

@@ -1,0 +1,17 @@
+"""Backpropagation (Rumelhart, Hinton & Williams 1986): the baseline of every table."""
+
+from torch import Tensor
+
+from benchmark.algorithm import Algorithm, Credit
+from benchmark.credit.local import task_loss
+
+
+class BP(Algorithm):
+    """Backpropagation: each weight follows the gradient of the loss.
+
+    Delta W_k = -lr dJ/dW_k
+    """
+
+    def credit(self, x: Tensor, y: Tensor) -> Credit:
+        logits = self.net(x)
+        return Credit(task_loss(logits, y, self.loss), logits)

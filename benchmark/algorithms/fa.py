@@ -1,0 +1,44 @@
+"""Feedback alignment (Lillicrap, Cownden, Tweed & Akerman 2016)."""
+
+from typing import Any
+
+from torch import Tensor
+
+from benchmark.algorithm import Algorithm, Credit
+from benchmark.credit.feedback import convert
+from benchmark.credit.local import task_loss
+from benchmark.networks import Network
+from benchmark.networks.init import Init, draw
+
+
+class FA(Algorithm):
+    """Feedback alignment: the error returns through fixed random weights instead of W transposed.
+
+        delta_k = (B_{k+1}^T delta_{k+1}) * f'(a_k)        (Lillicrap et al. 2016, eq. 2)
+        Delta W_k = -lr delta_k h_{k-1}^T
+
+    B has W's shape; every linear and convolutional synapse of the network gets its own. With B = W
+    this is backpropagation.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        *,
+        feedback_init: Init = "he_uniform",
+        feedback_scale: float = 1.0,
+        **base: Any,
+    ) -> None:
+        """
+        Args:
+            feedback_init: distribution of the feedback weights B.
+            feedback_scale: factor on B.
+        """
+        super().__init__(net, **base)
+        self.net = convert(
+            net, lambda k, W: feedback_scale * draw(feedback_init, W.shape, self.feedback_stream(k))
+        )
+
+    def credit(self, x: Tensor, y: Tensor) -> Credit:
+        logits = self.net(x)
+        return Credit(task_loss(logits, y, self.loss), logits)

@@ -1,0 +1,1 @@
+"""The mathematics of credit assignment: pure torch functions, no Lightning, no configuration."""

@@ -1,0 +1,74 @@
+"""Local learning: a forward pass cut between blocks, output errors, and the update as a scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Loss = Literal["cross_entropy", "bce", "mse"]
+
+
+def one_hot(y: Tensor, like: Tensor) -> Tensor:
+    """Targets ``[N, classes]`` in the dtype and device of ``like`` (vmap-safe)."""
+    return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)[y]
+
+
+def task_loss(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Tensor:
+    """Task loss J, summed over the outputs and averaged over the batch.
+
+    Args:
+        logits: network outputs before any output nonlinearity, ``[N, classes]``.
+        y: labels, ``[N]``, integers.
+        loss: ``cross_entropy`` (softmax outputs), ``bce`` (sigmoid outputs, binary cross-entropy)
+            or ``mse`` (linear outputs, 1/2 squared error).
+    """
+    if loss == "cross_entropy":
+        return F.cross_entropy(logits, y)
+    target = one_hot(y, logits)
+    if loss == "bce":
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(y)
+    return 0.5 * (logits - target).square().sum() / len(y)
+
+
+def output_error(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Tensor:
+    """Output error e = dJ/dlogits of every sample, ``[N, classes]`` (not divided by N).
+
+    Softmax, sigmoid and linear outputs with their matching losses all give e = prediction - target.
+    """
+    logits = logits.detach()
+    if loss == "cross_entropy":
+        prediction = logits.softmax(-1)
+    elif loss == "bce":
+        prediction = logits.sigmoid()
+    else:
+        prediction = logits
+    return prediction - one_hot(y, prediction)
+
+
+def forward_cut(blocks: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """Activities h_1 .. h_L of a chain of blocks; no gradient crosses from a block to the one below.
+
+    The values are those of the plain forward pass. Each h_k depends, for autograd, on the
+    parameters of block k alone.
+    """
+    activities = []
+    for block in blocks:
+        x = block(x.detach())
+        activities.append(x)
+    return activities
+
+
+def local_update(signals: Iterable[Tensor], activities: Iterable[Tensor]) -> Tensor:
+    """The scalar sum_k <delta_k, h_k> / N, whose gradient is the batch-averaged local update.
+
+    With delta_k held constant, its gradient with respect to the weights of block k is
+    ``delta_k^T dh_k/dW_k``: for ``h = f(W x)`` that is ``(delta * f'(Wx)) x^T``.
+    """
+    terms = [
+        (delta.detach() * h).sum() / len(h) for delta, h in zip(signals, activities, strict=True)
+    ]
+    return torch.stack(terms).sum()

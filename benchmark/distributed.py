@@ -1,0 +1,57 @@
+"""Data-parallel training for hand-made updates.
+
+Lightning's DDP averages only gradients that pass through its own reducer; updates made by hand, or
+by several backward passes, would train apart on every process without an error. This strategy does
+not wrap the module. It averages all gradients once, in one flat buffer, inside the optimizer step,
+where no algorithm can forget it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy
+from torch import Tensor, nn
+
+
+class LocalDDP(DDPStrategy):
+    """DDP without the wrapper: one all-reduce of all gradients per optimizer step."""
+
+    def configure_ddp(self) -> None:
+        for tensor in (*self.lightning_module.parameters(), *self.lightning_module.buffers()):
+            dist.broadcast(tensor.data, src=0)
+
+    def optimizer_step(self, optimizer: Any, closure: Any, model: Any = None, **kwargs: Any) -> Any:
+        average_(
+            [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+        )
+        return super().optimizer_step(optimizer, closure, model, **kwargs)
+
+
+def average_(tensors: list[Tensor]) -> None:
+    """Average tensors over all processes, in place, in one collective per dtype."""
+    for dtype in {t.dtype for t in tensors}:
+        same = [t for t in tensors if t.dtype == dtype]
+        flat = torch.cat([t.reshape(-1) for t in same])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        for t, mean in zip(same, flat.split([t.numel() for t in same]), strict=True):
+            t.copy_(mean.view_as(t))
+
+
+def average_float_buffers_(module: nn.Module) -> None:
+    """Give all processes the mean of their floating-point buffers (batch-norm statistics)."""
+    average_([b for b in module.buffers() if b.is_floating_point()])
+
+
+def assert_replicas_equal(module: nn.Module) -> None:
+    """Raise RuntimeError unless every process holds the same parameters, bit for bit."""
+    own = torch.stack([p.detach().double().sum() for p in module.parameters()])
+    first = own.clone()
+    dist.broadcast(first, src=0)
+    apart = torch.tensor(float(not torch.equal(own, first)), device=own.device)
+    dist.all_reduce(apart)
+    if apart.item():
+        raise RuntimeError("the processes trained apart: their parameters differ")

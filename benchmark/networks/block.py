@@ -1,0 +1,135 @@
+"""Blocks and networks: a network is an ordered list of blocks whose fold is the forward pass."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.networks.init import Init, draw
+
+Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear"]
+Shape = tuple[int, ...]
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "elu": nn.ELU,
+    "linear": nn.Identity,
+}
+
+
+def nonlinearity(name: Activation) -> nn.Module:
+    return _ACTIVATIONS[name]()
+
+
+class Dropout(nn.Module):
+    """Inverted dropout whose mask is held until :meth:`renew`, so that several passes share it.
+
+    Args:
+        p: probability that a unit is dropped; kept units are scaled by 1 / (1 - p).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.mask: Tensor | None = None
+        self.generator: torch.Generator | None = None
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Forget the mask; the next pass in training mode draws one from ``generator``."""
+        self.mask, self.generator = None, generator
+
+    def forward(self, h: Tensor) -> Tensor:
+        if not self.training:
+            return h
+        if self.mask is None:
+            uniform = torch.rand(h.shape, generator=self.generator, device=h.device)
+            self.mask = (uniform >= self.p).to(h.dtype) / (1 - self.p)
+        return h * self.mask
+
+
+class Block(nn.Module):
+    """One credit unit: ``reshape -> synapse -> activation -> dropout -> pool``.
+
+    The affine part and the rest are apart, because rules like PEPITA's teach the affine part
+    without the activation's derivative.
+    """
+
+    def __init__(
+        self,
+        synapse: nn.Module,
+        activation: nn.Module | None = None,
+        *,
+        reshape: nn.Module | None = None,
+        dropout: float = 0.0,
+        pool: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.reshape = reshape or nn.Identity()
+        self.synapse = synapse
+        self.activation = activation or nn.Identity()
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
+        self.pool = pool or nn.Identity()
+
+    def affine(self, x: Tensor) -> Tensor:
+        """Preactivation a = W x + b."""
+        return self.synapse(self.reshape(x))
+
+    def activate(self, a: Tensor) -> Tensor:
+        """Activity h = f(a), with dropout, before pooling; same shape as ``a``."""
+        return self.dropout(self.activation(a))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(self.activate(self.affine(x)))
+
+
+class Network(nn.Module):
+    """An ordered list of blocks whose fold is the network; the last block gives the logits.
+
+    Attributes:
+        in_shape: shape of one input, ``(C, H, W)``.
+        blocks: the credit units, input to output.
+    """
+
+    def __init__(self, in_shape: Shape, blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.in_shape = tuple(in_shape)
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def shapes(self) -> list[Shape]:
+        """Shapes of one sample's x, h_1, .., h_L."""
+        training = self.training
+        self.eval()
+        x = torch.zeros(1, *self.in_shape, dtype=next(self.parameters()).dtype)
+        shapes = [tuple(x.shape[1:])]
+        with torch.no_grad():
+            for block in self.blocks:
+                x = block(x)
+                shapes.append(tuple(x.shape[1:]))
+        self.train(training)
+        return shapes
+
+    def renew_dropout(self, generator: torch.Generator) -> None:
+        """Start a training step: every dropout layer draws a fresh mask in its next pass."""
+        for dropout in self.dropouts:
+            dropout.renew(generator)
+
+    @property
+    def dropouts(self) -> list[Dropout]:
+        return [m for m in self.modules() if isinstance(m, Dropout)]
+
+    def initialize(self, init: Init, generator: torch.Generator) -> None:
+        """Draw the weights of every linear and convolutional layer; biases start at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                module.weight.data.copy_(draw(init, module.weight.shape, generator))
+                if module.bias is not None:
+                    module.bias.data.zero_()

@@ -1,0 +1,52 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
+from benchmark.networks.init import Init
+
+
+class MLP(Network):
+    """Fully connected: ``hidden`` layers with a nonlinearity, then a linear layer to the classes."""
+
+    def __init__(
+        self,
+        in_shape: Shape,
+        classes: int,
+        generator: torch.Generator,
+        *,
+        hidden: Sequence[int] = (1024,),
+        activation: Activation = "relu",
+        bias: bool = False,
+        dropout: float = 0.0,
+        init: Init = "he_uniform",
+    ) -> None:
+        """
+        Args:
+            hidden: widths of the hidden layers.
+            activation: nonlinearity of the hidden layers.
+            bias: whether layers have biases.
+            dropout: drop probability after each hidden layer.
+            init: initial forward weights.
+        """
+        widths = [math.prod(in_shape), *hidden]
+        blocks: list[nn.Module] = []
+        for k, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            blocks.append(
+                Block(
+                    nn.Linear(n_in, n_out, bias=bias),
+                    nonlinearity(activation),
+                    reshape=nn.Flatten() if k == 0 else None,
+                    dropout=dropout,
+                )
+            )
+        first = nn.Flatten() if not hidden else None
+        blocks.append(Block(nn.Linear(widths[-1], classes, bias=bias), reshape=first))
+        super().__init__(in_shape, blocks)
+        self.initialize(init, generator)

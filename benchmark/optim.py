@@ -1,0 +1,58 @@
+"""The optimizer and learning-rate schedule of a row, as typed configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+
+
+@dataclass(frozen=True)
+class Optim:
+    """How the update becomes a step.
+
+    Attributes:
+        name: the torch optimizer.
+        lr: learning rate of the forward weights.
+        momentum: for sgd and rmsprop.
+        nesterov: for sgd.
+        betas: for adam and adamw.
+        weight_decay: L2 penalty (decoupled for adamw).
+        clip: largest global gradient norm; none by default.
+        schedule: constant, step (times ``gamma`` at each of ``milestones``, in epochs) or cosine
+            (to zero over the run).
+        milestones: epochs at which schedule ``step`` decays.
+        gamma: decay factor of schedule ``step``.
+    """
+
+    name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
+    lr: float = 0.05
+    momentum: float = 0.0
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    milestones: list[int] = field(default_factory=list)
+    gamma: float = 0.1
+
+    def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """One torch optimizer over named parameter groups (fused kernels where torch has them)."""
+        common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
+        if self.name == "sgd":
+            return torch.optim.SGD(
+                groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True
+            )
+        if self.name == "rmsprop":
+            return torch.optim.RMSprop(groups, **common, momentum=self.momentum)
+        cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
+        return cls(groups, **common, betas=self.betas, fused=True)
+
+    def build_schedule(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler:
+        """The schedule, to be stepped once an epoch."""
+        if self.schedule == "cosine":
+            return CosineAnnealingLR(optimizer, T_max=max(epochs, 1))
+        milestones = self.milestones if self.schedule == "step" else []
+        return MultiStepLR(optimizer, milestones, self.gamma)

@@ -1,0 +1,1 @@
+"""Rows and runs: a row is a resolved configuration, a run is a row with a seed."""

@@ -1,0 +1,106 @@
+"""The rows that a bench command asks for, and running them with all their seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+from typing import NamedTuple
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.errors import UserError
+from benchmark.report import records
+from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, seeds_of, to_row
+from benchmark.run.row import Row
+from benchmark.run.runner import Machine, run, run_folder
+
+DEFAULT = Names("dfa", "mnist5k", "mlp")
+
+
+class Job(NamedTuple):
+    row: Row
+    seeds: list[int]
+    machine: Machine
+
+
+def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
+    """One job per asked row, backprop on the same network, data and budget first.
+
+    Args:
+        front: algorithm (names with commas, or ``all``), dataset, network, config, baseline.
+        args: the remaining command line, typed options of the rows.
+    """
+    if front.config:
+        return [_job(names_in(read_config(path), path), path, args) for path in front.config]
+    asked = (front.algorithm or DEFAULT.algorithm).split(",")
+    algorithms = list(ALGORITHMS) if asked == ["all"] else asked
+    jobs = []
+    for algorithm in algorithms:
+        names = Names(algorithm, front.dataset or DEFAULT.dataset, front.network or DEFAULT.network)
+        names.check()
+        jobs.append(_job(names, names.default_config, args))
+    if front.baseline == "true":
+        jobs = [_baseline(job) for job in jobs if job.row.algorithm["name"] != "bp"] + jobs
+    unique = {job.row.hash: job for job in jobs}
+    return sorted(unique.values(), key=lambda job: job.row.algorithm["name"] != "bp")
+
+
+def _job(names: Names, path: Path, args: list[str]) -> Job:
+    config = read_config(path)
+    parser = row_parser(names)
+    parser.add_argument("--print_config", action="store_true", help="print the row and exit")
+    options = parse(parser, config, args, str(path))
+    if options.print_config:
+        del options["print_config"]
+        print(parser.dump(options))
+        raise SystemExit(0)
+    machine = Machine(**options.machine.as_dict())
+    machine.check()
+    return Job(to_row(options), seeds_of(options), machine)
+
+
+def _baseline(job: Job) -> Job:
+    """Backprop with its own optimizer settings on this job's network, data and budget."""
+    row = job.row
+    names = Names("bp", row.data["name"], row.network["name"])
+    own = to_row(parse(row_parser(names), read_config(names.default_config), [], "bp"))
+    baseline = dataclasses.replace(
+        row, algorithm=own.algorithm, optim=own.optim, variant="", published=own.published
+    )
+    return job._replace(row=baseline)
+
+
+def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
+    """Run what is not recorded yet. Returns whether this process is the first (of several).
+
+    The list of what is left is made before any training, so that all processes of a distributed
+    run make the same one.
+    """
+    _check_writable(results)
+    say = rank_zero_only(print)
+    pending = []
+    for job in jobs:
+        for seed in job.seeds:
+            known = records.find(results, job.row.hash, seed)
+            if known is not None and not again:
+                say(f"already recorded: {job.row.title} seed {seed}; --again (AGAIN=1) repeats it")
+            else:
+                pending.append((job, seed))
+    for job, seed in pending:
+        if again:
+            shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
+        run(job.row, seed, job.machine, results, overwrite=again)
+    return rank_zero_only.rank == 0
+
+
+def _check_writable(results: Path) -> None:
+    try:
+        (results / "records").mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=results / "records"):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to {results}: {error.strerror}") from error

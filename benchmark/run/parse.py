@@ -1,0 +1,151 @@
+"""From names, config files and command-line options to a typed row.
+
+Constructor signatures are the schema: the parser for a row is built from the chosen algorithm's,
+network's and data module's own arguments, so ``--help`` shows exactly what can be set and a typo is
+an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from argparse import ArgumentError
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.credit.local import Loss
+from benchmark.data import DATASETS
+from benchmark.errors import UserError
+from benchmark.networks import NETWORKS
+from benchmark.optim import Optim
+from benchmark.run.row import Precision, Row
+from benchmark.run.runner import Machine
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which algorithm, dataset and network a row is about."""
+
+    algorithm: str
+    dataset: str
+    network: str
+
+    def check(self) -> None:
+        """Raise UserError, with near names, unless all three are registered."""
+        ALGORITHMS[self.algorithm], DATASETS[self.dataset], NETWORKS[self.network]
+
+    @property
+    def default_config(self) -> Path:
+        """The suite's own settings for this cell, else those for the algorithm anywhere."""
+        cell = CONFIGS / "bench" / f"{self.dataset}-{self.network}-{self.algorithm}.yaml"
+        return cell if cell.exists() else CONFIGS / "bench" / f"{self.algorithm}.yaml"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A YAML mapping. Raises UserError for a missing file or bad YAML."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read config {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is not a mapping of options")
+    return config
+
+
+def names_in(config: Mapping[str, Any], path: Path) -> Names:
+    """The three names that a complete config file gives."""
+    try:
+        return Names(*(str(config[group]["name"]) for group in ("algorithm", "data", "network")))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: algorithm, data and network each need a name") from error
+
+
+def row_parser(names: Names) -> ArgumentParser:
+    """The typed parser for rows of these names."""
+    names.check()
+    parser = ArgumentParser(prog="python -m benchmark bench", exit_on_error=False, description=(
+        "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
+        "and --network; everything below is an option of that choice."))  # fmt: skip
+    algorithm, network = ALGORITHMS[names.algorithm], NETWORKS[names.network]
+    base = {"net", "classes", "loss", "optim", "seed"}
+    parser.add_class_arguments(algorithm, "algorithm", skip=base)
+    parser.add_argument("--algorithm.name", default=names.algorithm, help="the learning algorithm")
+    parser.add_class_arguments(network, "network", skip={"in_shape", "classes", "generator"})
+    parser.add_argument("--network.name", default=names.network, help="the network")
+    parser.add_class_arguments(DATASETS[names.dataset], "data")
+    parser.add_argument("--data.name", default=names.dataset, help="the dataset")
+    parser.add_class_arguments(Optim, "optim")
+    parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
+    parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
+    parser.add_argument("--variant", type=str, default="", help="a label in the tables")
+    parser.add_argument("--published", type=str, default="", help="published cell to compare with")
+    parser.add_class_arguments(Machine, "machine")
+    parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
+    return parser
+
+
+def parse(
+    parser: ArgumentParser, config: Mapping[str, Any], args: list[str], source: str
+) -> Namespace:
+    """Options from a config file, overridden by the command line.
+
+    Raises:
+        UserError: in one line, for an unknown option (near names listed) or an ill-typed value.
+    """
+    known = [k for k in parser.get_defaults().keys(branches=True)]
+    for key in _flatten(config):
+        if key not in known:
+            raise UserError(f"{source}: unknown option {key!r}{_hint(key, known)}")
+    for arg in args:
+        key = arg[2:].split("=", 1)[0].removesuffix("+")
+        if arg.startswith("--") and key not in known and key not in ("help", "print_config"):
+            raise UserError(f"unknown option --{key}{_hint(key, known)}")
+    try:
+        base = parser.parse_object(dict(config)) if config else parser.get_defaults()
+        return parser.parse_args(args, namespace=base)
+    except ArgumentError as error:
+        raise UserError(" ".join(str(error).replace("typing.", "").split())) from error
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key, value in config.items():
+        keys += (
+            _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+        )
+    return keys
+
+
+def _hint(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    return f": did you mean {' or '.join(near)}?" if near else "; --help lists the options"
+
+
+def to_row(options: Namespace) -> Row:
+    """The row in a parsed set of options. Raises UserError for a budget below one epoch."""
+    values = options.as_dict()
+    if values["epochs"] < 1:
+        raise UserError("epochs must be at least 1")
+    return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
+
+
+def seeds_of(options: Namespace) -> list[int]:
+    seeds = options.seeds
+    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON would give it back: a tuple and the list it equals give one row hash."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

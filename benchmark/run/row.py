@@ -1,0 +1,93 @@
+"""A row of a table: the resolved configuration of one experiment, without seed and machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.credit.local import Loss
+from benchmark.data import DATASETS
+from benchmark.networks import NETWORKS
+from benchmark.optim import Optim
+from benchmark.streams import stream
+
+Precision = Literal["32-true", "bf16-mixed", "64-true"]
+Options = dict[str, Any]
+
+# Where data lie and how they are fetched changes no result, so it is no part of a row's identity.
+PLACES = ("root", "cache", "steps_per_call", "num_workers")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard. ``algorithm``, ``network`` and ``data`` hold a name and options.
+
+    Attributes:
+        algorithm: name and options of the learning algorithm.
+        network: name and options of the network.
+        data: name and options of the data module; ``batch_size`` is the global one.
+        optim: optimizer and schedule.
+        loss: task loss.
+        epochs: passes over the training set.
+        precision: number format.
+        variant: a label for the table, to tell apart rows of one algorithm.
+        published: id of the published cell to stand beside, if any.
+    """
+
+    algorithm: Options
+    network: Options
+    data: Options
+    optim: Options
+    loss: Loss = "cross_entropy"
+    epochs: int = 20
+    precision: Precision = "32-true"
+    variant: str = ""
+    published: str = ""
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits that identify everything which can change the result but the seed."""
+        identity = asdict(self)
+        for label in ("variant", "published"):
+            del identity[label]
+        identity["data"] = {k: v for k, v in self.data.items() if k not in PLACES}
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def title(self) -> str:
+        names = [self.data["name"], self.network["name"], self.algorithm["name"]]
+        return "-".join(names + [self.variant] * bool(self.variant))
+
+    def as_record(self) -> dict[str, Any]:
+        """The row as it stands in records: no places of one machine."""
+        row = asdict(self)
+        row["data"] = {k: v for k, v in self.data.items() if k not in PLACES}
+        return row
+
+
+def without_name(options: Options) -> Options:
+    return {k: v for k, v in options.items() if k != "name"}
+
+
+def build_data(row: Row, seed: int) -> Any:
+    data = DATASETS[row.data["name"]](**without_name(row.data))
+    data.seed = seed
+    return data
+
+
+def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -> Any:
+    """The algorithm on its freshly drawn network, for inputs of ``shape``."""
+    network = NETWORKS[row.network["name"]]
+    net = network(shape, classes, stream(seed, "init"), **without_name(row.network))
+    return ALGORITHMS[row.algorithm["name"]](
+        net,
+        classes=classes,
+        loss=row.loss,
+        optim=Optim(**row.optim),
+        seed=seed,
+        **without_name(row.algorithm),
+    )

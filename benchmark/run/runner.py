@@ -1,0 +1,178 @@
+"""One run: a row with a seed is trained, tested once at the end, and recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from benchmark.algorithm import Algorithm
+from benchmark.distributed import LocalDDP, assert_replicas_equal
+from benchmark.errors import UserError
+from benchmark.report import records
+from benchmark.run.checkpoint import EpochCheckpoint
+from benchmark.run.environment import environment, now, peak_memory_mb
+from benchmark.run.recorder import Recorder
+from benchmark.run.row import Row, build_algorithm, build_data
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module="lightning")
+warnings.filterwarnings("ignore", module="jsonargparse")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a row runs; nothing here changes what is computed, beyond rounding.
+
+    Attributes:
+        accelerator: auto takes a GPU if there is one.
+        devices: processes on this node, one GPU or one CPU share each.
+        nodes: number of nodes.
+        checkpoint_seconds: least time between two checkpoints (always at epoch ends).
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+    checkpoint_seconds: float = 10.0
+
+    def check(self) -> None:
+        """Raise UserError for devices that are not there."""
+        if self.devices < 1 or self.nodes < 1:
+            raise UserError("devices and nodes must be at least 1")
+        gpus = torch.cuda.device_count()
+        if self.accelerator == "gpu" and gpus == 0:
+            raise UserError("accelerator gpu: no GPU here; use accelerator=cpu")
+        if self.uses_gpu and self.devices > gpus:
+            raise UserError(f"devices={self.devices}: this machine has {gpus} GPU(s)")
+
+    @property
+    def uses_gpu(self) -> bool:
+        return self.accelerator != "cpu" and torch.cuda.is_available()
+
+
+def run_folder(results: Path, row: Row, seed: int) -> Path:
+    """Where a run keeps its checkpoint and TensorBoard log."""
+    return results / "runs" / f"{row.title}-{row.hash}-s{seed}"
+
+
+def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) -> Trainer:
+    """A Trainer set up for hand-made updates (see LocalDDP), logging to ``folder``."""
+    several = machine.devices * machine.nodes > 1
+    return Trainer(
+        accelerator="gpu" if machine.uses_gpu else "cpu",
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy=LocalDDP() if several else "auto",
+        precision=row.precision,
+        max_epochs=row.epochs,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(str(folder), name="", version=""),
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        inference_mode=False,
+        default_root_dir=str(folder),
+    )
+
+
+def run(
+    row: Row, seed: int, machine: Machine, results: Path, overwrite: bool = False
+) -> dict[str, Any]:
+    """Train, test and record one row with one seed; resume from its checkpoint if there is one.
+
+    Returns:
+        The record, as written to ``results/records`` by the first process.
+
+    Raises:
+        UserError: for unusable data, devices or folders.
+    """
+    folder = run_folder(results, row, seed)
+    checkpoint = folder / "last.ckpt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {results}: {error.strerror}") from error
+    recorder = Recorder(f"{row.title} seed {seed}")
+    callbacks = [recorder, EpochCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    trainer = trainer_for(row, machine, folder, callbacks)
+
+    data = build_data(row, seed)
+    data.trainer = trainer
+    data.prepare_data()
+    data.setup("fit")
+    algorithm = build_algorithm(row, seed, data.shape, data.classes)
+    trainer.fit(algorithm, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    if trainer.world_size > 1:
+        assert_replicas_equal(algorithm)
+
+    weights = weights_sha256(algorithm)
+    diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
+    metrics = final_metrics(trainer, algorithm, data, recorder, diverged)
+    record = {
+        "schema": 1,
+        "row": row.as_record(),
+        "row_hash": row.hash,
+        "seed": seed,
+        "status": "diverged" if diverged else "ok",
+        "dataset": {"name": row.data["name"], "sha256": data.sha256, **data.sizes},
+        "metrics": metrics,
+        "curve": recorder.curve,
+        "cost": {
+            "seconds": round(recorder.seconds, 3),
+            "samples_per_second": round(
+                len(recorder.curve)
+                * data.steps_per_epoch
+                * row.data["batch_size"]
+                / recorder.seconds,
+                1,
+            ),
+            "peak_memory_mb": peak_memory_mb(algorithm.device),
+            "parameters": sum(p.numel() for p in algorithm.parameters()),
+        },
+        "environment": environment(algorithm.device, trainer.world_size, row.precision),
+        "weights_sha256": weights,
+        "finished": now(),
+    }
+    if trainer.is_global_zero:
+        records.save(results, record, overwrite=overwrite)
+    return record
+
+
+def final_metrics(
+    trainer: Trainer, algorithm: Algorithm, data: Any, recorder: Recorder, diverged: bool
+) -> dict[str, Any]:
+    """Metrics of the last epoch; the test set is used here and nowhere else, and selects nothing."""
+    if diverged:
+        return {}
+    metrics = {k: v for k, v in recorder.curve[-1].items() if k not in ("epoch", "seconds")}
+    trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+    metrics |= {f"test_{name}": value for name, value in algorithm.eval_metrics().items()}
+    if best := recorder.best_epoch:
+        metrics |= {"best_val_acc": best["val_acc"], "best_epoch": best["epoch"]}
+        metrics["test_acc_at_best_val"] = metrics["test_acc"]
+        if best["epoch"] != len(recorder.curve):
+            algorithm.load_state_dict(recorder.best)
+            trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+            metrics["test_acc_at_best_val"] = algorithm.eval_metrics()["acc"]
+    return metrics
+
+
+def weights_sha256(module: torch.nn.Module) -> str:
+    """Checksum of all parameters and buffers, in order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
