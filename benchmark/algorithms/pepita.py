@@ -8,6 +8,8 @@ from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.local import local_update, output_error
+from benchmark.credit.mirror import Mirror
+from benchmark.credit.modulated import Normalize
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw
@@ -31,15 +33,31 @@ class PEPITA(Algorithm):
         *,
         feedback_init: Init = "he_uniform",
         feedback_scale: float = 0.05,
+        feedback_mean: float = 0.0,
+        feedback_sign: Literal["plus", "minus"] = "plus",
+        feedback_form: Literal["single", "product"] = "single",
         output_error_from: Literal["first", "second"] = "second",
+        dropout_masks: Literal["shared", "redrawn"] = "shared",
+        normalize: Normalize = "none",
+        conv_update: Literal["mean", "published"] = "mean",
+        mirror: Mirror = Mirror(),  # noqa: B008 (frozen)
         **base: Any,
     ) -> None:
         """
         Args:
             feedback_init: distribution of F; he_uniform is U(+-sqrt(6 / inputs)).
             feedback_scale: factor on F.
+            feedback_mean: added to the entries of F.
+            feedback_sign: plus presents x + F e, minus x - F e.
+            feedback_form: F is one matrix, or the product of one matrix per layer.
             output_error_from: the pass whose error teaches the output layer; the authors' code
                 takes the second for fully connected networks and the first for conv nets.
+            dropout_masks: of the modulated pass: those of the standard pass, or fresh ones.
+            normalize: activities of a hidden layer are divided by their norm, of each sample or
+                of the whole batch.
+            conv_update: a convolution's update is the mean over positions and batch, or that
+                divided by the batch size once more, as in the authors' code.
+            mirror: weight mirroring of F; needs the form product.
         """
         super().__init__(net, **base)
         if not all(isinstance(block, Block) for block in net.blocks):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, Literal, get_type_hints
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.credit.local import Loss
@@ -83,11 +84,21 @@ def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -
     """The algorithm on its freshly drawn network, for inputs of ``shape``."""
     network = NETWORKS[row.network["name"]]
     net = network(shape, classes, stream(seed, "init"), **without_name(row.network))
-    return ALGORITHMS[row.algorithm["name"]](
+    algorithm = ALGORITHMS[row.algorithm["name"]]
+    return algorithm(
         net,
         classes=classes,
         loss=row.loss,
         optim=Optim(**row.optim),
         seed=seed,
-        **without_name(row.algorithm),
+        **_typed(algorithm, without_name(row.algorithm)),
     )
+
+
+def _typed(cls: type, options: Options) -> Options:
+    """``options`` with each group as the dataclass that the constructor of ``cls`` asks for."""
+    hints = get_type_hints(cls.__init__)
+    return {
+        k: hints[k](**v) if is_dataclass(hints.get(k)) and isinstance(v, Mapping) else v
+        for k, v in options.items()
+    }
