@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from benchmark.data.augment import Mover, Normalizer
@@ -86,23 +87,20 @@ class ResidentLoader(EpochLoader):
         self.normalizer, self.mover = normalizer.to(images.device), mover
 
     def chunks(self, epoch: int, start: int) -> Iterator[Batch]:
-        plan, device = self.schedule, self.images.device
-        positions = plan.positions()[start * self.steps_per_call :]
-        if len(positions) == 0:
+        plan, device, mover = self.schedule, self.images.device, self.mover
+        if start >= len(self):
             return
-        chunk = self.steps_per_call * positions.shape[1]
-        positions = positions.flatten()
-        items = self.items[plan.order(epoch)[positions]].to(device).split(chunk)
-        if self.mover is None:
-            for part in items:
-                x = self.images.index_select(0, part)
-                yield self.normalizer(x), self.labels.index_select(0, part)
-            return
-        draws = self.mover.draw(plan.size, stream(plan.seed, "augment", epoch))
-        moves = draws[positions].to(device).split(chunk)
-        for part, move in zip(items, moves, strict=True):
-            x = self.mover(self.images, part, move)
-            yield self.normalizer(x), self.labels.index_select(0, part)
+        positions = plan.positions()[start * self.steps_per_call :].flatten()
+        items = self.items[plan.order(epoch)[positions]].to(device)
+        moves = torch.empty(len(items), 0)
+        if mover:
+            draws = mover.draw(plan.size, stream(plan.seed, "augment", epoch))
+            moves = draws[positions].to(device)
+        chunk = self.steps_per_call * plan.local
+        for part, move in zip(items.split(chunk), moves.split(chunk), strict=True):
+            images = self.images
+            pixels = mover(images, part, move) if mover else images.index_select(0, part)
+            yield self.normalizer(pixels), self.labels.index_select(0, part)
 
 
 class EvaluationLoader:

@@ -31,10 +31,15 @@ class Schedule:
         """Mini-batches an epoch."""
         return self.size // self.batch_size
 
+    @property
+    def local(self) -> int:
+        """Samples of a mini-batch that this process takes."""
+        return self.batch_size // self.world
+
     def positions(self) -> Tensor:
-        """Places in the epoch's order that this process visits: int64 [steps, batch/world]."""
+        """Places in the epoch's order that this process visits: int64 [steps, local]."""
         places = torch.arange(self.steps * self.batch_size)
-        return places.view(self.steps, self.world, -1)[:, self.rank]
+        return places.view(self.steps, self.world, self.local)[:, self.rank]
 
     def order(self, epoch: int) -> Tensor:
         """The permutation of an epoch: int64 [size]."""

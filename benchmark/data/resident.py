@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class ResidentData(DataModule):
         batch_size, val_size, split_seed, normalize, augment, root: see ``DataModule``;
             ``crop_flip`` crops the image's size out of a margin of 4 pixels around it.
         pad: what fills that margin: ``zero`` (black) or ``edge`` (the outermost pixels).
+        cache: folder for decoded copies of what is slow to decode; default ``root``/cache.
         steps_per_call: mini-batches handed out at once; a matter of speed alone.
     """
 
@@ -43,6 +45,7 @@ class ResidentData(DataModule):
         augment: Augmentation = "none",
         root: str = "data",
         pad: Border = "zero",
+        cache: str | None = None,
         steps_per_call: int = 16,
     ) -> None:
         super().__init__(
@@ -55,6 +58,7 @@ class ResidentData(DataModule):
         )
         check_choice("pad", pad, Border)
         check_at_least("steps_per_call", steps_per_call, 1)
+        self.cache = Path(root, "cache") if cache is None else Path(cache)
         self.steps_per_call = steps_per_call
         self.mover = None if augment == "none" else Mover(MARGIN * (augment == "crop_flip"), pad)
         self._resident: dict[tuple[str, torch.device], tuple[Tensor, Tensor]] = {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from abc import abstractmethod
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.error import URLError
 
 import numpy as np
 from torchvision import datasets
@@ -16,14 +15,17 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.datasets.utils import check_integrity
 
 from benchmark.data.decoded import Decoded, Part
+from benchmark.data.parquet import read_export, shards
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
 
 
 class VisionData(ResidentData):
-    """A data set that torchvision knows, in torchvision's files below ``root``.
+    """A data set that torchvision knows.
 
-    Missing files are downloaded, and only complete ones put in place.
+    It is read from torchvision's files below ``root``; else from the Hugging Face hub's export,
+    train-*.parquet and test-*.parquet in ``root``/<name of the data set>; else it is downloaded,
+    and only complete files are put in place. Either way the same images give the same runs.
 
     Args:
         val_size: samples parted off for validation.
@@ -33,6 +35,7 @@ class VisionData(ResidentData):
     source: ClassVar[Any]  # torchvision's class
     folder: ClassVar[str]  # where torchvision keeps its files, below the root
     files: ClassVar[str]  # which files those are, for messages
+    count: ClassVar[int] = 10  # classes
 
     def __init__(self, *, val_size: int = 5000, **options: Any) -> None:
         super().__init__(val_size=val_size, **options)
@@ -42,24 +45,28 @@ class VisionData(ResidentData):
         """Read torchvision's files."""
 
     def decode(self) -> Decoded:
-        folder = Path(self.root, self.folder)
+        folder, export = Path(self.root, self.folder), Path(self.root, self.name)
         if not folder.is_dir():
+            if shards(export, "train"):
+                return read_export(export, self.cache, self.name, classes=self.count)
             self._download(folder)
         return self.read(folder)
 
     def _download(self, folder: Path) -> None:
         """Download into a temporary folder, then put the whole in place in one move."""
-        top = self.folder.split("/")[0]
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            Path(self.root).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download-", dir=self.root) as scratch:
                 self.source(scratch, download=True)
-                shutil.rmtree(Path(self.root, top), ignore_errors=True)
-                os.replace(Path(scratch, top), Path(self.root, top))
-        except (URLError, OSError, RuntimeError) as error:
+                folder.parent.mkdir(exist_ok=True)
+                os.replace(Path(scratch, self.folder), folder)
+        except (OSError, RuntimeError, HTTPException) as error:
+            if folder.is_dir():
+                return  # another machine on the same disk was faster
             raise UserError(
-                f"{self.name} is not in {folder} and cannot be downloaded ({error}): "
-                f"put {self.files} there"
+                f"{self.name} is not in {folder} and cannot be downloaded ({error}): put "
+                f"{self.files} there, or train-*.parquet and test-*.parquet in "
+                f"{Path(self.root, self.name)}"
             ) from error
 
 
@@ -76,7 +83,7 @@ class IdxData(VisionData):
             )
             for prefix in ("train", "t10k")
         )
-        return Decoded.of(self.name, train, test, classes=10)
+        return Decoded.of(self.name, train, test, classes=self.count)
 
 
 def _idx(read: Any, path: Path) -> np.ndarray:
@@ -110,7 +117,6 @@ class PickledData(VisionData):
     """A data set in the Python pickles of CIFAR; torchvision checks their md5 sums."""
 
     files = "the unpacked Python version"
-    count: ClassVar[int]  # classes
 
     def read(self, folder: Path) -> Decoded:
         try:
@@ -132,7 +138,6 @@ class Cifar10(PickledData):
     """CIFAR-10: 50,000 and 10,000 colour images of 32 x 32 pixels, 10 classes."""
 
     name, source, folder = "cifar10", datasets.CIFAR10, "cifar-10-batches-py"
-    count = 10
 
 
 class Cifar100(PickledData):
