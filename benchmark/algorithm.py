@@ -17,7 +17,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from benchmark.credit.local import Loss, task_loss
-from benchmark.distributed import LocalDDP, average_float_buffers_
+from benchmark.distributed import LocalDDP, average_, average_float_buffers_
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.optim import Optim
@@ -83,6 +83,15 @@ class Algorithm(LightningModule):
         """Class scores ``[N, classes]`` for inputs ``x``; needs no labels, changes no state."""
         return self.net(x)
 
+    def reference(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """The task loss whose gradient measurements compare the update with.
+
+        None where predictions do not come from the network's forward pass: there is no such loss.
+        """
+        if type(self).predict is not Algorithm.predict:
+            return None
+        return task_loss(self.net(x), y, self.loss)
+
     def param_groups(self) -> list[dict[str, Any]]:
         """Named groups for the one optimizer; a group may have its own ``lr``."""
         return [
@@ -103,6 +112,12 @@ class Algorithm(LightningModule):
             self._noise = stream(self.seed, *name, device=self.device)
         return self._noise
 
+    def begin_step(self, noise: torch.Generator | None = None) -> None:
+        """Start a step: new dropout masks, and ``noise`` or else the step's own generator."""
+        self._noise = noise
+        if self._has_dropout:
+            self.net.renew_dropout(self.noise)
+
     def feedback_stream(self, k: int) -> torch.Generator:
         """The generator for the k-th feedback weights: the same on every process."""
         return stream(self.seed, "feedback", k)
@@ -115,9 +130,7 @@ class Algorithm(LightningModule):
         logits = []
         n = self.trainer.datamodule.local_batch_size
         for x, y in zip(xs.split(n), ys.split(n), strict=True):
-            self._noise = None
-            if self._has_dropout:
-                self.net.renew_dropout(self.noise)
+            self.begin_step()
             for objective in self.feedback_phase(x):
                 self._update(objective)
             credit = self.credit(x, y)
@@ -129,15 +142,19 @@ class Algorithm(LightningModule):
         self._count(torch.cat(logits), ys)
 
     def _update(self, objective: Tensor) -> None:
-        optimizer = self.optimizers()
-        optimizer.zero_grad()
-        objective.backward()
-        optimizer.step()
+        """One step down the scalar: backward, average over the processes, clip, step.
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        The torch optimizer is stepped directly: Lightning's wrapper costs as much as a small
+        layer. Hence ``trainer.global_step`` stays 0, and budgets are counted in epochs.
+        """
+        for p in self._parameters_to_train:
+            p.grad = None
+        objective.backward()
+        if self._world > 1:
+            average_([p.grad for p in self._parameters_to_train if p.grad is not None])
         if self.optim.clip is not None:
-            params = [p for g in optimizer.param_groups for p in g["params"]]
-            torch.nn.utils.clip_grad_norm_(params, self.optim.clip)
+            torch.nn.utils.clip_grad_norm_(self._parameters_to_train, self.optim.clip)
+        self._optimizer.step()
 
     def _count(self, logits: Tensor, y: Tensor) -> None:
         """Add a chunk's loss and correct answers to the epoch's sums, without leaving the device."""
@@ -159,6 +176,11 @@ class Algorithm(LightningModule):
         if trainer.precision == "16-mixed":
             raise UserError("precision 16-mixed rescales hand-made updates: use bf16-mixed or 32")
         self._has_dropout = bool(self.net.dropouts)
+        self._world = trainer.world_size
+
+    def on_fit_start(self) -> None:
+        self._optimizer = self.optimizers(use_pl_optimizer=False)
+        self._parameters_to_train = [p for g in self._optimizer.param_groups for p in g["params"]]
 
     def on_train_epoch_start(self) -> None:
         self._step = 0
@@ -201,6 +223,3 @@ class Algorithm(LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = self.optim.build(self.param_groups())
         return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs)]
-
-    def on_validation_model_zero_grad(self) -> None:
-        """Gradients are cleared by the training step; validation leaves them alone."""

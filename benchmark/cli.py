@@ -89,7 +89,7 @@ def leaderboard(args: list[str]) -> None:
 
 
 def perf(args: list[str]) -> None:
-    from benchmark.measure.perf import main as measure
+    from benchmark.run.perf import main as measure
 
     measure(args)
 

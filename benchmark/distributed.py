@@ -2,13 +2,11 @@
 
 Lightning's DDP averages only gradients that pass through its own reducer; updates made by hand, or
 by several backward passes, would train apart on every process without an error. This strategy does
-not wrap the module. It averages all gradients once, in one flat buffer, inside the optimizer step,
-where no algorithm can forget it.
+not wrap the module; the base class of all algorithms averages the gradients, in one flat buffer,
+right before each optimizer step, where no algorithm can forget it.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -17,17 +15,11 @@ from torch import Tensor, nn
 
 
 class LocalDDP(DDPStrategy):
-    """DDP without the wrapper: one all-reduce of all gradients per optimizer step."""
+    """DDP's processes without its wrapper: rank 0's state goes to all at the start, nothing else."""
 
     def configure_ddp(self) -> None:
         for tensor in (*self.lightning_module.parameters(), *self.lightning_module.buffers()):
             dist.broadcast(tensor.data, src=0)
-
-    def optimizer_step(self, optimizer: Any, closure: Any, model: Any = None, **kwargs: Any) -> Any:
-        average_(
-            [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
-        )
-        return super().optimizer_step(optimizer, closure, model, **kwargs)
 
 
 def average_(tensors: list[Tensor]) -> None:

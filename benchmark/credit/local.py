@@ -68,7 +68,9 @@ def local_update(signals: Iterable[Tensor], activities: Iterable[Tensor]) -> Ten
     With delta_k held constant, its gradient with respect to the weights of block k is
     ``delta_k^T dh_k/dW_k``: for ``h = f(W x)`` that is ``(delta * f'(Wx)) x^T``.
     """
+    activities = list(activities)
     terms = [
-        (delta.detach() * h).sum() / len(h) for delta, h in zip(signals, activities, strict=True)
+        torch.dot(delta.detach().to(h.dtype).reshape(-1), h.reshape(-1))
+        for delta, h in zip(signals, activities, strict=True)
     ]
-    return torch.stack(terms).sum()
+    return sum(terms[1:], terms[0]) / len(activities[0])

@@ -68,22 +68,27 @@ class Block(nn.Module):
         pool: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.reshape = reshape or nn.Identity()
+        self.reshape = reshape
         self.synapse = synapse
         self.activation = activation or nn.Identity()
-        self.dropout = Dropout(dropout) if dropout else nn.Identity()
-        self.pool = pool or nn.Identity()
+        self.dropout = Dropout(dropout) if dropout else None
+        self.pool = pool
 
     def affine(self, x: Tensor) -> Tensor:
         """Preactivation a = W x + b."""
-        return self.synapse(self.reshape(x))
+        return self.synapse(x if self.reshape is None else self.reshape(x))
 
     def activate(self, a: Tensor) -> Tensor:
         """Activity h = f(a), with dropout, before pooling; same shape as ``a``."""
-        return self.dropout(self.activation(a))
+        h = self.activation(a)
+        return h if self.dropout is None else self.dropout(h)
+
+    def subsample(self, h: Tensor) -> Tensor:
+        """The block's output: the pooled activity."""
+        return h if self.pool is None else self.pool(h)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(self.activate(self.affine(x)))
+        return self.subsample(self.activate(self.affine(x)))
 
 
 class Network(nn.Module):
