@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
+from benchmark.measure import Measure
 from benchmark.report import records
 from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, seeds_of, to_row
 from benchmark.run.row import Row
@@ -25,6 +26,7 @@ class Job(NamedTuple):
     row: Row
     seeds: list[int]
     machine: Machine
+    measure: Measure
 
 
 def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
@@ -60,7 +62,9 @@ def _job(names: Names, path: Path, args: list[str]) -> Job:
         raise SystemExit(0)
     machine = Machine(**options.machine.as_dict())
     machine.check()
-    return Job(to_row(options), seeds_of(options), machine)
+    measure = Measure(**options.measure.as_dict())
+    measure.check()
+    return Job(to_row(options), seeds_of(options), machine, measure)
 
 
 def _baseline(job: Job) -> Job:
@@ -93,7 +97,7 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
     for job, seed in pending:
         if again:
             shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
-        run(job.row, seed, job.machine, results, overwrite=again)
+        run(job.row, seed, job.machine, results, again, job.measure)
     return rank_zero_only.rank == 0
 
 

@@ -21,6 +21,7 @@ from benchmark.algorithms import ALGORITHMS
 from benchmark.credit.local import Loss
 from benchmark.data import DATASETS
 from benchmark.errors import UserError
+from benchmark.measure import Measure
 from benchmark.networks import NETWORKS
 from benchmark.optim import Optim
 from benchmark.run.row import Precision, Row
@@ -90,6 +91,7 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_argument("--variant", type=str, default="", help="a label in the tables")
     parser.add_argument("--published", type=str, default="", help="published cell to compare with")
     parser.add_class_arguments(Machine, "machine")
+    parser.add_class_arguments(Measure, "measure")
     parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
     return parser
 

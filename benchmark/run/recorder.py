@@ -11,6 +11,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from benchmark.run.environment import peak_memory_mb
+
 
 class Recorder(Callback):
     """Collects one point of the learning curve per epoch and keeps the best validated weights.
@@ -19,12 +21,14 @@ class Recorder(Callback):
         curve: one dict per epoch: epoch (from 1), train_acc, train_loss, val_acc, val_loss
             (accuracies in percent), seconds (training time so far, without validation).
         best: state dict of the epoch with the best validation accuracy (the first of equals).
+        peak_memory_mb: peak memory of training and validation.
     """
 
     def __init__(self, title: str) -> None:
         self.title = title
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
+        self.peak_memory_mb = 0.0
         self._started = 0.0
         self._training = False
 
@@ -60,6 +64,7 @@ class Recorder(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         self._stop_clock(pl_module)
+        self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb(pl_module.device))
         point = {"epoch": trainer.current_epoch + 1}
         point |= {f"train_{name}": value for name, value in pl_module.train_metrics().items()}
         if pl_module.mean_loss.update_called:
@@ -82,7 +87,8 @@ class Recorder(Callback):
         self._bar.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"curve": self.curve, "best": self.best}
+        return {"curve": self.curve, "best": self.best, "peak_memory_mb": self.peak_memory_mb}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curve, self.best = state_dict["curve"], state_dict["best"]
+        self.peak_memory_mb = state_dict["peak_memory_mb"]

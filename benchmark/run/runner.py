@@ -8,7 +8,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Trainer
@@ -17,9 +17,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from benchmark.algorithm import Algorithm
 from benchmark.distributed import LocalDDP, assert_replicas_equal
 from benchmark.errors import UserError
+from benchmark.measure import Alignment, Measure
 from benchmark.report import records
 from benchmark.run.checkpoint import EpochCheckpoint
-from benchmark.run.environment import environment, now, peak_memory_mb
+from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
 from benchmark.run.row import Row, build_algorithm, build_data
 
@@ -87,25 +88,31 @@ def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) 
     )
 
 
-def run(
-    row: Row, seed: int, machine: Machine, results: Path, overwrite: bool = False
-) -> dict[str, Any]:
-    """Train, test and record one row with one seed; resume from its checkpoint if there is one.
+class Trained(NamedTuple):
+    """A run after training, before any test."""
 
-    Returns:
-        The record, as written to ``results/records`` by the first process.
+    trainer: Trainer
+    data: Any
+    algorithm: Algorithm
+    recorder: Recorder
+    diverged: bool
+    alignment: dict[str, list[list[float]]]
+
+
+def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure) -> Trained:
+    """Train one row with one seed; resume from the checkpoint in ``folder`` if there is one.
 
     Raises:
         UserError: for unusable data, devices or folders.
     """
-    folder = run_folder(results, row, seed)
     checkpoint = folder / "last.ckpt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {results}: {error.strerror}") from error
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     recorder = Recorder(f"{row.title} seed {seed}")
-    callbacks = [recorder, EpochCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    alignment = Alignment(measure.period(row.epochs))
+    callbacks = [recorder, alignment, EpochCheckpoint(checkpoint, machine.checkpoint_seconds)]
     trainer = trainer_for(row, machine, folder, callbacks)
 
     data = build_data(row, seed)
@@ -116,9 +123,29 @@ def run(
     trainer.fit(algorithm, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
     if trainer.world_size > 1:
         assert_replicas_equal(algorithm)
-
-    weights = weights_sha256(algorithm)
     diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
+    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points)
+
+
+def run(
+    row: Row,
+    seed: int,
+    machine: Machine,
+    results: Path,
+    overwrite: bool = False,
+    measure: Measure = Measure(),  # noqa: B008 (frozen)
+) -> dict[str, Any]:
+    """Train, test and record one row with one seed; resume from its checkpoint if there is one.
+
+    Returns:
+        The record, as written to ``results/records`` by the first process.
+
+    Raises:
+        UserError: for unusable data, devices or folders.
+    """
+    trained = train(row, seed, machine, run_folder(results, row, seed), measure)
+    trainer, data, algorithm, recorder, diverged, alignment = trained
+    weights = weights_sha256(algorithm)
     metrics = final_metrics(trainer, algorithm, data, recorder, diverged)
     record = {
         "schema": 1,
@@ -129,6 +156,7 @@ def run(
         "dataset": {"name": row.data["name"], "sha256": data.sha256, **data.sizes},
         "metrics": metrics,
         "curve": recorder.curve,
+        "alignment": alignment,
         "cost": {
             "seconds": round(recorder.seconds, 3),
             "samples_per_second": round(
@@ -138,7 +166,7 @@ def run(
                 / recorder.seconds,
                 1,
             ),
-            "peak_memory_mb": peak_memory_mb(algorithm.device),
+            "peak_memory_mb": recorder.peak_memory_mb,
             "parameters": sum(p.numel() for p in algorithm.parameters()),
         },
         "environment": environment(algorithm.device, trainer.world_size, row.precision),

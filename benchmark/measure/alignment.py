@@ -1,0 +1,137 @@
+"""Per layer and epoch: the angle of the update with the true gradient, and of B with W."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from benchmark.distributed import average_
+from benchmark.errors import UserError
+from benchmark.measure.angles import angle, direct_pairs, feedback_pairs, norm_ratio, synapses
+from benchmark.measure.untouched import untouched
+from benchmark.streams import stream
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured beside the learning curve; nothing here changes a result.
+
+    Attributes:
+        every: epochs between two measurements of alignment angles; 0 for none; by default as many
+            as give 25 measurements or fewer.
+    """
+
+    every: int | None = None
+
+    def check(self) -> None:
+        """Raise UserError for a negative period."""
+        if self.every is not None and self.every < 0:
+            raise UserError(f"measure.every is {self.every}: it must be at least 0 (0 = never)")
+
+    def period(self, epochs: int) -> int:
+        """Epochs between two measurements of a run of ``epochs``; 0 for none."""
+        return math.ceil(epochs / 25) if self.every is None else self.every
+
+
+class Alignment(Callback):
+    """Measures alignment on the first mini-batch of epoch 0: before training, then at epoch ends.
+
+    The run goes on as if nothing had been measured: same weights, statistics, masks and random
+    draws, bit for bit.
+
+    Attributes:
+        points: name -> [[epoch, value], ...]. Names are ``update/<layer>``, the angle of the
+            layer's weight update with the true gradient, ``norm_ratio/<layer>``, their norms'
+            ratio, and ``feedback/<layer>``, the angle of the layer's feedback weights with the
+            forward weights they stand for. Angles in degrees; nan where undefined.
+
+    Args:
+        every: epochs between two measurements; 0 for none.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.points: dict[str, list[list[float]]] = {}
+        self._measured: set[int] = set()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        if self.every:
+            self._probe = _probe(trainer)
+            self._measure(trainer, pl_module, trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        if self.every:
+            self._measure(trainer, pl_module, trainer.current_epoch + 1)
+
+    def _measure(self, trainer: Trainer, algorithm: Any, epoch: int) -> None:
+        due = epoch % self.every == 0 or epoch == trainer.max_epochs
+        if not due or epoch in self._measured:
+            return
+        with trainer.precision_plugin.train_step_context():
+            values = measure(algorithm, *self._probe)
+        self._measured.add(epoch)
+        for name, value in values.items():
+            self.points.setdefault(name, []).append([epoch, float(f"{value:.5g}")])
+        if trainer.logger is not None:
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            trainer.logger.log_metrics(finite, step=epoch)
+        if algorithm.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(algorithm.device)  # the run's cost is without ours
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"points": self.points, "measured": self._measured}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.points, self._measured = state_dict["points"], state_dict["measured"]
+
+
+def _probe(trainer: Any) -> tuple[Tensor, Tensor]:
+    """This process's share of the first mini-batch of epoch 0."""
+    data = trainer.datamodule
+    x, y = next(iter(data.train_dataloader()))
+    n = data.local_batch_size
+    batch = trainer.precision_plugin.convert_input((x[:n], y[:n]))
+    return trainer.strategy.batch_to_device(batch)
+
+
+def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
+    """All angles and norm ratios of an algorithm now, for inputs ``x`` with labels ``y``.
+
+    The update and the gradient are averaged over all processes. Both passes share dropout masks.
+    Algorithms whose predictions are not their network's forward pass have no update angles.
+    """
+    net = algorithm.net
+    values: dict[str, Tensor] = {}
+    pairs = feedback_pairs(net) | direct_pairs(algorithm, net)
+    values |= {f"feedback/{name}": angle(B, W) for name, (B, W) in pairs.items()}
+    layers = {name: m for name, m in synapses(net).items() if m.weight.requires_grad}
+    with untouched(algorithm), torch.enable_grad():
+        algorithm.train()
+        noise = ("measure", algorithm.global_rank)
+        algorithm.begin_step(stream(algorithm.seed, *noise, device=algorithm.device))
+        weights: list[Tensor] = [m.get_parameter("weight") for m in layers.values()]
+        update = _gradient(algorithm.credit(x, y).objective, weights)
+        with torch.no_grad():
+            for B, W in feedback_pairs(net).values():
+                B.copy_(W)
+        task = algorithm.reference(x, y)
+        gradient = None if task is None else _gradient(task, weights)
+    if gradient is not None:
+        for name, u, g in zip(layers, update, gradient, strict=True):
+            values[f"update/{name}"] = angle(u, g)
+            values[f"norm_ratio/{name}"] = norm_ratio(u, g)
+    return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
+
+
+def _gradient(objective: Tensor, weights: list[Tensor]) -> list[Tensor]:
+    """d objective / d weights, averaged over the processes; zero where there is no dependence."""
+    gradient = list(torch.autograd.grad(objective, weights, materialize_grads=True))
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        average_(gradient)
+    return gradient
