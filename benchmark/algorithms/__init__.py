@@ -1,11 +1,14 @@
 """Table of contents: every learning algorithm by name, one file each."""
 
 from benchmark.algorithm import Algorithm
+from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.bp import BP
 from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.fa import FA
 from benchmark.algorithms.pepita import PEPITA
+from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
+from benchmark.algorithms.pepita_tl import PEPITATL
 from benchmark.registry import Registry
 
 ALGORITHMS: Registry[Algorithm] = Registry(
@@ -15,6 +18,9 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "fa": FA,
         "dfa": DFA,
         "pepita": PEPITA,
+        "afa": AFA,
+        "pepita_hebbian": PEPITAHebbian,
+        "pepita_tl": PEPITATL,
         "dtp": DTP,
     },
 )

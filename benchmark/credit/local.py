@@ -34,19 +34,21 @@ def task_loss(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Tensor
     return 0.5 * (logits - target).square().sum() / len(y)
 
 
+def prediction(logits: Tensor, loss: Loss = "cross_entropy") -> Tensor:
+    """Outputs of the network: softmax, sigmoid or linear ones, as the loss wants; no graph."""
+    logits = logits.detach()
+    if loss == "cross_entropy":
+        return logits.softmax(-1)
+    return logits.sigmoid() if loss == "bce" else logits
+
+
 def output_error(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Tensor:
     """Output error e = dJ/dlogits of every sample, ``[N, classes]`` (not divided by N).
 
     Softmax, sigmoid and linear outputs with their matching losses all give e = prediction - target.
     """
-    logits = logits.detach()
-    if loss == "cross_entropy":
-        prediction = logits.softmax(-1)
-    elif loss == "bce":
-        prediction = logits.sigmoid()
-    else:
-        prediction = logits
-    return prediction - one_hot(y, prediction)
+    p = prediction(logits, loss)
+    return p - one_hot(y, p)
 
 
 def forward_cut(blocks: Iterable[nn.Module], x: Tensor) -> list[Tensor]:

@@ -96,8 +96,10 @@ def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -
 
 
 def _typed(cls: type, options: Options) -> Options:
-    """``options`` with each group as the dataclass that the constructor of ``cls`` asks for."""
-    hints = get_type_hints(cls.__init__)
+    """``options`` with each group as the dataclass that a constructor of ``cls`` asks for."""
+    hints: Options = {}
+    for base in reversed(cls.__mro__[:-1]):
+        hints |= get_type_hints(base.__init__) if "__init__" in vars(base) else {}
     return {
         k: hints[k](**v) if is_dataclass(hints.get(k)) and isinstance(v, Mapping) else v
         for k, v in options.items()
