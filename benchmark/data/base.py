@@ -127,11 +127,10 @@ class DataModule(LightningDataModule):
                 f"batch_size {self.batch_size} is larger than the training set of "
                 f"{self.sizes['train']} samples"
             )
-        _ = self.local_batch_size  # fails early where it does not divide
+        _ = self.local_batch_size  # fails here where it does not divide
 
     def schedule(self) -> Schedule:
         """The run's mini-batches, and this process's share of them."""
-        _ = self.local_batch_size
         return Schedule(self.sizes["train"], self.batch_size, self.seed, self.rank, self.world)
 
     @abstractmethod

@@ -53,27 +53,25 @@ class ImageFiles(Dataset[tuple[Tensor, int]]):
 
 
 class FileReader:
-    """Reads lists of keys as batches on a device, with worker processes that stay alive."""
+    """Reads lists of keys as batches on a device, in worker processes that live for one pass."""
 
     def __init__(
         self, files: ImageFiles, workers: int, normalizer: Normalizer, device: torch.device
     ) -> None:
-        self.keys: list[list[Key]] = []
+        self.files, self.workers = files, workers
         self.device, self.normalizer = device, normalizer.to(device)
-        self.loader = DataLoader(
-            files,
-            batch_sampler=self.keys,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator(),  # else the workers' seed comes from the global one
-        )
 
     def read(self, keys: list[list[Key]]) -> Iterator[Batch]:
         """x float32 [n, 3, H, W] and y int64 [n] for each list of n keys."""
-        self.keys[:] = keys
+        loader = DataLoader(
+            self.files,
+            batch_sampler=keys,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # else the workers' seed comes from the global one
+        )
         try:
-            for x, y in self.loader:
+            for x, y in loader:
                 x, y = (t.to(self.device, non_blocking=True) for t in (x, y))
                 yield self.normalizer(x), y
         except UserError as error:  # a worker's message comes with its traceback
