@@ -1,0 +1,220 @@
+"""Plots from records: learning curves, accuracy against cost, alignment angles."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle, product
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from benchmark.report.leaderboard import leaderboard
+from benchmark.report.records import Record, slug
+
+# Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D")
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+    "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "figure.dpi": 130,
+}  # fmt: skip
+ACCURACIES = (1, 5, 10, 20, 40, 60, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9)
+
+Rows = Mapping[str, list[Record]]
+
+
+def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
+    """(name, PNG) of every plot: for each dataset and network the learning curves and, for each
+    device, accuracy against seconds; for each row that measured them, the alignment angles."""
+    with rc_context(STYLE):
+        return list(_draw(records))
+
+
+def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+    frame = leaderboard(records)
+    frame["name"] = _names(frame)
+    by_row: dict[str, list[Record]] = {}
+    for record in records:
+        by_row.setdefault(record["row_hash"], []).append(record)
+    for (dataset, network), lines in frame.groupby(["dataset", "network"]):
+        names = dict(zip(lines["row_hash"], lines["name"], strict=True))
+        rows = {names[row_hash]: by_row[row_hash] for row_hash in names}
+        title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
+        if any(_curve(group, "val_acc").size for group in rows.values()):
+            yield f"curves-{stem}", _png(_learning_curves(title, rows))
+        measured = lines.dropna(subset=["test_acc_mean", "seconds"])
+        for device, on_device in measured.groupby("device"):
+            figure = _cost(f"{title}, {device}", on_device, list(rows))
+            yield f"cost-{stem}-{slug(str(device))}", _png(figure)
+        for row_hash, name in names.items():
+            angles = _angles(by_row[row_hash])
+            if not angles.empty:
+                figure = _alignment(f"{title}, {name}", angles)
+                yield f"alignment-{stem}-{slug(name)}-{row_hash}", _png(figure)
+
+
+def _learning_curves(title: str, rows: Rows) -> Figure:
+    figure, ax = _figure(title)
+    styles = _styles(rows, DASHES)
+    ends: dict[str, tuple[float, float]] = {}
+    lowest, highest = 100.0, 0.0
+    for name, group in rows.items():
+        error = 100 - _curve(group, "val_acc")
+        if error.empty:
+            continue
+        color, dash = styles[name]
+        mean, sd = error.mean(axis=1), error.std(axis=1)
+        ax.plot(mean.index, mean, color=color, linestyle=dash, linewidth=1.6)
+        ax.fill_between(mean.index, mean - sd, mean + sd, color=color, alpha=0.15, linewidth=0)
+        ends[name] = (float(mean.index[-1]), float(mean.iloc[-1]))
+        lowest, highest = min(lowest, mean.min()), max(highest, mean.max())
+    if lowest > 0 and highest > 4 * lowest:
+        ax.set_yscale("log")
+        ax.set_ylim(lowest / 1.15, min(100, highest * 1.15))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(min(1, ax.get_xlim()[0]), max(x for x, _ in ends.values()))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("validation error (%), mean ± sd over seeds")
+    _label_ends(ax, ends, styles)
+    lost = [name for name in rows if name not in ends]
+    if lost:
+        figure.text(0.01, 0.01, f"diverged, not shown: {', '.join(lost)}", fontsize=8)
+    return figure
+
+
+def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Test accuracy against seconds; equal distances upwards are equal ratios of the error."""
+    figure, ax = _figure(title)
+    styles = _styles(names, MARKERS)
+    columns = ["name", "seconds", "test_acc_mean", "test_acc_sd"]
+    best_first = lines.sort_values("test_acc_mean", ascending=False)
+    for name, seconds, accuracy, sd in zip(*(best_first[c] for c in columns), strict=True):
+        color, marker = styles[name]
+        ax.errorbar(
+            seconds, 100 - accuracy, sd, fmt=marker, color=color, label=name, capsize=2, ms=6
+        )
+    errors = 100 - lines["test_acc_mean"]
+    ax.set_xscale("log")
+    ax.set_xlim(lines["seconds"].min() / 1.5, lines["seconds"].max() * 1.5)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_yscale("log")
+    ax.set_ylim(min(100, errors.max() * 1.3), max(errors.min() / 1.3, 0.05))
+    ax.set_yticks([100 - accuracy for accuracy in ACCURACIES])
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("training time of one seed (seconds)")
+    ax.set_ylabel("test accuracy (%), mean ± sd over seeds")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first")
+    return figure
+
+
+def _alignment(title: str, angles: pd.DataFrame) -> Figure:
+    figure, ax = _figure(title)
+    styles = _styles(map(str, angles), DASHES)
+    for layer, angle in angles.items():
+        color, dash = styles[str(layer)]
+        ax.plot(angle.index, angle, color=color, linestyle=dash, marker=".", linewidth=1.6)
+    ax.axhline(90, color="0.6", linewidth=0.8)
+    ax.set_ylim(0, max(95, float(angles.max().max()) + 5))
+    ax.set_yticks(range(0, int(ax.get_ylim()[1]) + 1, 15))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("alignment angle (degrees, 0 = aligned)")
+    lasts = {str(layer): angle.dropna() for layer, angle in angles.items()}
+    ends = {layer: (float(a.index[-1]), float(a.iloc[-1])) for layer, a in lasts.items()}
+    ax.set_xlim(right=max(x for x, _ in ends.values()))
+    _label_ends(ax, ends, styles)
+    return figure
+
+
+def _curve(group: Iterable[Record], name: str) -> pd.DataFrame:
+    """Epoch x seed table of a curve's column, of the seeds that finished."""
+    seeds = {
+        r["seed"]: {p["epoch"]: p[name] for p in r["curve"] if p.get(name) is not None}
+        for r in group
+        if r["status"] == "ok"
+    }
+    return pd.DataFrame(seeds, dtype=float).dropna(axis=1, how="all").sort_index()
+
+
+def _angles(group: Iterable[Record]) -> pd.DataFrame:
+    """Epoch x layer table of alignment angles in degrees, averaged over the seeds that finished."""
+    seeds = [
+        pd.DataFrame({layer: dict(points) for layer, points in r["alignment"].items()}, dtype=float)
+        for r in group
+        if r["status"] == "ok" and r.get("alignment")
+    ]
+    if not seeds:
+        return pd.DataFrame()
+    mean = pd.concat(seeds).groupby(level=0).mean()
+    return mean.dropna(axis=1, how="all").dropna(how="all")
+
+
+def _names(frame: pd.DataFrame) -> pd.Series:
+    """A name for each line, unique within its dataset and network."""
+    variant = frame["variant"].map(lambda text: f" ({text})" if text else "")
+    names = frame["algorithm"] + variant
+    for detail in (frame["epochs"].astype(str) + " epochs", frame["row_hash"]):
+        shared = frame.assign(name=names).duplicated(["dataset", "network", "name"], keep=False)
+        names = names.where(~shared, names + ", " + detail)
+    return names
+
+
+def _styles(names: Iterable[str], forms: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """(color, dash or marker) for each name; backprop is black."""
+    looks = cycle((color, form) for form, color in product(forms, COLORS))
+    return {n: ("black", forms[0]) if n.split(" ")[0] == "bp" else next(looks) for n in names}
+
+
+def _label_ends(
+    ax: Axes, ends: Mapping[str, tuple[float, float]], styles: Mapping[str, tuple[str, str]]
+) -> None:
+    """Name each line at its right end, the names moved apart where they would overlap."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    heights = {name: tuple(to_axes.transform(end)) for name, end in ends.items()}
+    order = sorted(ends, key=lambda n: heights[n][1])
+    gap = min(0.045, 1 / max(1, len(order) - 1))
+    places = _spread([heights[name][1] for name in order], gap)
+    for name, place in zip(order, places, strict=True):
+        ax.annotate(
+            name, heights[name], xytext=(1.04, place), xycoords="axes fraction",
+            textcoords="axes fraction", va="center", fontsize=9, color=styles[name][0],
+            arrowprops={"arrowstyle": "-", "color": styles[name][0], "linewidth": 0.6},
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Ascending heights in 0..1, moved as little as a sweep allows to stand ``gap`` apart."""
+    places: list[float] = []
+    for height in heights:
+        places.append(max(height, places[-1] + gap) if places else height)
+    ceiling = 1.0
+    for i in reversed(range(len(places))):
+        places[i] = ceiling = min(places[i], ceiling)
+        ceiling -= gap
+    return places
+
+
+def _figure(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    ax = figure.subplots()
+    ax.set_title(title)
+    return figure, ax
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()
