@@ -84,13 +84,12 @@ class Algorithm(LightningModule):
         return self.net(x)
 
     def reference(self, x: Tensor, y: Tensor) -> Tensor | None:
-        """The task loss whose gradient measurements compare the update with.
+        """The task loss of the predictions, whose gradient measurements compare the update with.
 
-        None where predictions do not come from the network's forward pass: there is no such loss.
+        None where predictions are not differentiable with respect to the weights.
         """
-        if type(self).predict is not Algorithm.predict:
-            return None
-        return task_loss(self.net(x), y, self.loss)
+        scores = self.predict(x)
+        return task_loss(scores, y, self.loss) if scores.requires_grad else None
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Named groups for the one optimizer; a group may have its own ``lr``."""

@@ -7,9 +7,11 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
-from benchmark.credit.mirror import Mirror, mirror_, rescale_
-from benchmark.credit.modulated import Normalize, Pass, forward_pass
+from benchmark.credit.local import task_loss
+from benchmark.credit.mirror import Mirror, mirror_, product, rescale_
+from benchmark.credit.modulated import Normalize, Pass, activity, forward_pass
 from benchmark.errors import UserError
+from benchmark.measure.angles import angle
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw
 from benchmark.streams import stream
@@ -69,7 +71,7 @@ class Modulated(Algorithm):
             for k, block in enumerate(self.blocks):
                 shape = block.synapse.weight.shape
                 B = draw(feedback_init, tuple(shape), self.feedback_stream(k + 1))  # type: ignore[arg-type]
-                self.register_buffer(f"B{k}", B)
+                self.register_buffer(f"factor{k}", B)
             self.std = F.std().item()
             F = rescale_(self.factors, self.std)
         self.register_buffer("F", F)
@@ -77,7 +79,7 @@ class Modulated(Algorithm):
     @property
     def factors(self) -> list[Tensor]:
         """B_1 .. B_L of the form product."""
-        return [self.get_buffer(f"B{k}") for k in range(len(self.blocks))]
+        return [self.get_buffer(f"factor{k}") for k in range(len(self.blocks))]
 
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         """Weight mirroring, when due. The noise is the same on every process."""
@@ -97,4 +99,20 @@ class Modulated(Algorithm):
         return forward_pass(self.blocks, x, self.normalize)
 
     def predict(self, x: Tensor) -> Tensor:
-        return self.forward_pass(x).logits
+        *hidden, output = self.blocks
+        for block in hidden:
+            x = block.subsample(activity(block, block.affine(x), self.normalize))
+        return output(x)
+
+    def reference(self, x: Tensor, y: Tensor) -> Tensor:
+        return task_loss(self.predict(x), y, self.loss)
+
+    def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """The angle of the projection +-F with the product of the forward weights, W_L .. W_1.
+
+        PEPITA's soft anti-alignment drives it above 90 degrees with the sign plus.
+        """
+        weights = [block.synapse.weight for block in self.blocks]
+        if any(w.dim() != 2 for w in weights):
+            return {}
+        return {"feedback/input": angle(self.sign * self.F, product(weights))}  # type: ignore

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.networks.block import Block
 
@@ -57,10 +57,10 @@ def forward_pass(blocks: Iterable[Block], x: Tensor, normalize: Normalize = "non
     return Pass(a, h, output(x))
 
 
-def linear_part(synapse: nn.Module, t: Tensor) -> Tensor:
-    """W t, for a linear or convolutional ``synapse`` y = W x + b."""
-    y, bias = synapse(t), synapse.bias
-    return y - bias.view(-1, *[1] * (y.dim() - 2)) if isinstance(bias, Tensor) else y
+def linear_part(block: Block, t: Tensor) -> Tensor:
+    """W t, for a block whose preactivation is a = W x + b."""
+    a, bias = block.affine(t), block.synapse.bias
+    return a - bias.view(-1, *[1] * (a.dim() - 2)) if isinstance(bias, Tensor) else a
 
 
 @torch.no_grad()
@@ -80,10 +80,10 @@ def tangents(
     jvp: Any = torch.func.jvp
     h_dot = []
     for block, a_k in zip(hidden, a, strict=True):
-        a_dot = linear_part(block.synapse, block.reshape(t))
+        a_dot = linear_part(block, t)
         h, dot = jvp(partial(activity, block, normalize=normalize), (a_k,), (a_dot,))
         h_dot.append(dot)
-        t = jvp(block.pool, (h,), (dot,))[1]
+        t = jvp(block.subsample, (h,), (dot,))[1]
     return h_dot
 
 

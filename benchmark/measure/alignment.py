@@ -104,7 +104,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
     """All angles and norm ratios of an algorithm now, for inputs ``x`` with labels ``y``.
 
     The update and the gradient are averaged over all processes. Both passes share dropout masks.
-    Algorithms whose predictions are not their network's forward pass have no update angles.
+    Algorithms whose predictions are not differentiable have no update angles.
     """
     net = algorithm.net
     values: dict[str, Tensor] = {}
@@ -126,7 +126,10 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
         for name, u, g in zip(layers, update, gradient, strict=True):
             values[f"update/{name}"] = angle(u, g)
             values[f"norm_ratio/{name}"] = norm_ratio(u, g)
-    return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
+    with untouched(algorithm), torch.no_grad():
+        values |= algorithm.measurements(x, y)
+    numbers = torch.stack(list(values.values())).tolist() if values else []
+    return dict(zip(values, numbers, strict=True))
 
 
 def _gradient(objective: Tensor, weights: list[Tensor]) -> list[Tensor]:
