@@ -1,0 +1,59 @@
+# One command each; every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+PY      = $(VENV)/bin/python
+STAMP   = $(VENV)/.installed
+BENCH   = $(PY) -m benchmark
+
+ALGO    ?= dfa
+DATASET ?= mnist5k
+NETWORK ?= mlp
+option   = $(if $($(1)),$(2) $($(1)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench leaderboard plots perf tune list test check clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+	@echo "  bench takes ALGO= (a name, a,b,c or all) DATASET= NETWORK= SEEDS= EPOCHS= DEVICES= AGAIN=1 ARGS='--any.option x'"
+
+setup: $(STAMP)  ## create .venv and install the package with everything it needs
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune]'
+	touch $@
+
+bench: setup  ## train ALGO beside backprop, record it, print its rows
+	@$(BENCH) bench --algorithm $(ALGO) --dataset $(DATASET) --network $(NETWORK) \
+	  $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
+	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(ARGS)
+
+leaderboard: setup  ## tables from the records: results/leaderboard.md and .csv, and README's
+	@$(BENCH) leaderboard --readme README.md
+
+plots: setup  ## learning curves, alignment angles, accuracy against cost: results/plots/
+	@$(BENCH) plots
+
+perf: setup  ## time our training steps against bare PyTorch loops
+	@$(BENCH) perf $(ARGS)
+
+TRIALS ?= 20
+tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
+	@$(BENCH) tune --algorithm $(ALGO) --dataset $(DATASET) --network $(NETWORK) --trials $(TRIALS) \
+	  $(call option,EPOCHS,--epochs) $(ARGS)
+
+list: setup  ## algorithms, networks and datasets by name
+	@$(BENCH) list
+
+test: setup  ## the whole test suite
+	$(PY) -m pytest -n 2
+
+check: setup  ## formatting, lint, types, and the fast tests
+	$(PY) -m ruff format --check benchmark tests
+	$(PY) -m ruff check benchmark tests
+	$(PY) -m mypy
+	$(PY) -m pytest -n 2 tests/oracle tests/limits tests/records
+
+clean:  ## remove the environment and caches, never results
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,87 @@
+"""Two processes train as one on the joined batches, for every algorithm."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.run.runner import Machine, run, run_folder
+from tests.conformance.rows import QUIET, built, row_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def launch(module, *args, world=2, **env):
+    """Output of ``world`` processes of a module; fails if one fails."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    base = dict(os.environ, MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE=str(world))
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, args)], cwd=ROOT, text=True,
+            env={**base, "LOCAL_RANK": str(r), "NODE_RANK": "0", "OMP_NUM_THREADS": "1", **env},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        for r in range(world)
+    ]  # fmt: skip
+    outputs = [child.communicate(timeout=140)[0] for child in children]
+    assert [child.returncode for child in children] == [0] * world, "\n".join(outputs)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    results = tmp_path_factory.mktemp("ddp")
+    launch("tests.conformance.ddp_worker", results, *ALGORITHMS)
+    return results
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_two_processes_equal_one_on_the_joined_batches(name, two_processes, tmp_path):
+    """assert_replicas_equal has compared the two ranks bit for bit at the end of each run."""
+    row = row_of(name, "--precision=64-true", *QUIET.get(name, []), epochs=1)
+    one = run(row, 0, Machine(accelerator="cpu"), tmp_path)
+    record = next((two_processes / "records").glob(f"*{row.hash}-s0.json"))
+    two = json.loads(record.read_text())
+    assert two["environment"]["world_size"] == 2
+    assert two["metrics"]["test_acc"] == pytest.approx(one["metrics"]["test_acc"], abs=0.11)
+    assert two["metrics"]["train_loss"] == pytest.approx(one["metrics"]["train_loss"], rel=1e-6)
+    for a, b in zip(_weights(tmp_path, row), _weights(two_processes, row), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def _weights(results, row):
+    state = torch.load(run_folder(results, row, 0) / "last.ckpt", weights_only=True)["state_dict"]
+    return [v for v in state.values() if v.is_floating_point()]
+
+
+def test_noise_is_drawn_per_process(monkeypatch):
+    """Same seed, epoch and step: another process draws another dropout mask, the same one repeats."""
+    masks = []
+    for rank in (0, 1, 0):
+        algorithm, x, _ = built(row_of("bp", "--network.dropout=0.5"))
+        monkeypatch.setattr(type(algorithm), "global_rank", rank)
+        algorithm.net.renew_dropout(algorithm.noise)
+        algorithm.net(x)
+        masks.append(algorithm.net.dropouts[0].mask)
+    assert torch.equal(masks[0], masks[2]) and not torch.equal(masks[0], masks[1])
+
+
+def test_plain_ddp_is_refused():
+    from benchmark.errors import UserError
+
+    algorithm, *_ = built(row_of("bp"))
+
+    class Plain:
+        world_size, strategy, precision = 2, object(), "32-true"
+
+    algorithm._trainer = Plain()
+    with pytest.raises(UserError, match="LocalDDP"):
+        type(algorithm).setup(algorithm, "fit")
