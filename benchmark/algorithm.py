@@ -91,6 +91,10 @@ class Algorithm(LightningModule):
         scores = self.predict(x)
         return task_loss(scores, y, self.loss) if scores.requires_grad else None
 
+    def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """An algorithm's own scalars to record beside the alignment angles, by name."""
+        return {}
+
     def param_groups(self) -> list[dict[str, Any]]:
         """Named groups for the one optimizer; a group may have its own ``lr``."""
         return [

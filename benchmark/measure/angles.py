@@ -44,9 +44,9 @@ def feedback_pairs(net: nn.Module) -> dict[str, tuple[Tensor, Tensor]]:
     The first synapse sends none: what lies below it is the input.
     """
     return {
-        name: (synapse.B, synapse.weight)
+        name: (B, synapse.get_parameter("weight"))
         for name, synapse in list(synapses(net).items())[1:]
-        if isinstance(getattr(synapse, "B", None), Tensor)
+        if isinstance(B := getattr(synapse, "B", None), Tensor)
     }
 
 
