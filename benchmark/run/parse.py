@@ -24,6 +24,7 @@ from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.networks import NETWORKS
 from benchmark.optim import Optim
+from benchmark.report import published
 from benchmark.run.row import Precision, Row
 from benchmark.run.runner import Machine
 
@@ -134,16 +135,26 @@ def _hint(key: str, known: list[str]) -> str:
 
 
 def to_row(options: Namespace) -> Row:
-    """The row in a parsed set of options. Raises UserError for a budget below one epoch."""
+    """The row in a parsed set of options.
+
+    Raises:
+        UserError: for a budget below one epoch, or an unknown published cell.
+    """
     values = options.as_dict()
     if values["epochs"] < 1:
         raise UserError("epochs must be at least 1")
+    if values["published"]:
+        published.lookup(values["published"])
     return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
 
 
 def seeds_of(options: Namespace) -> list[int]:
+    """The seeds asked for: n stands for 0 .. n-1. Raises UserError where there are none."""
     seeds = options.seeds
-    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    seeds = list(range(seeds)) if isinstance(seeds, int) else sorted(set(seeds))
+    if not seeds or seeds[0] < 0:
+        raise UserError("seeds: give how many (at least 1), or a list like [0,1,2]")
+    return seeds
 
 
 def _plain(value: Any) -> Any:

@@ -34,7 +34,9 @@ class Bare:
 
     def __init__(self, algorithm: Any, row: Row) -> None:
         self.W1, self.W2 = (b.synapse.weight.detach().clone() for b in algorithm.net.blocks)
-        self.B = {k: v.clone() for k, v in algorithm.named_buffers() if k.rpartition(".")[2][0] in "BF"}
+        self.B = {
+            k: v.clone() for k, v in algorithm.named_buffers() if k.rpartition(".")[2][0] in "BF"
+        }
         for W in (self.W1, self.W2):
             W.requires_grad_()
         self.optimizer = torch.optim.SGD(
@@ -115,12 +117,16 @@ def products(name: str, n: int, inputs: int, hidden: int, classes: int) -> Calla
 class Turns(Callback):
     """After each of our chunks, the same number of bare steps and of bare matrix products."""
 
-    def __init__(self, bare: Step, batches: Iterator[tuple[Tensor, Tensor]], mm: Callable[[], None]):
+    def __init__(
+        self, bare: Step, batches: Iterator[tuple[Tensor, Tensor]], mm: Callable[[], None]
+    ):
         self.bare, self.batches, self.mm = bare, batches, mm
         self.times: dict[str, list[float]] = {"ours": [], "bare": [], "products": []}
         self._end: float | None = None
 
-    def on_train_batch_end(self, trainer: Trainer, module: Any, out: Any, batch: Any, i: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: Any, out: Any, batch: Any, i: int
+    ) -> None:
         start = time.perf_counter()
         steps = len(batch[1]) // trainer.datamodule.local_batch_size
         if self._end is not None:

@@ -6,11 +6,14 @@ from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
 # What differs from the default: an algorithm's network, or options that a tiny problem needs.
-NETWORK: dict[str, tuple[str, list[str]]] = {}
+SETTLING = ("hopfield", ["--network.hidden=[24,16]"])
+NETWORK: dict[str, tuple[str, list[str]]] = {
+    name: SETTLING for name in ("ep", "ep_vf", "chl", "bptt")
+}
 OPTIONS: dict[str, list[str]] = {"fa": ["--optim.lr=0.005"]}
 
 # Algorithms whose error travels down through synapses, by autograd, inside one scalar.
-THROUGH_SYNAPSES = {"bp", "fa"}
+THROUGH_SYNAPSES = {"bp", "fa", "bptt"}
 # Options without injected noise, where two processes must equal one on the joined batch.
 QUIET: dict[str, list[str]] = {"dtp": ["--algorithm.noise=0"]}
 
@@ -18,7 +21,13 @@ QUIET: dict[str, list[str]] = {"dtp": ["--algorithm.noise=0"]}
 def row_of(name: str, *options: str, epochs: int = 2) -> Row:
     network, network_options = NETWORK.get(name, ("mlp", ["--network.hidden=[24,16]"]))
     names = Names(name, "mnist5k", network)
-    args = [*network_options, "--data.batch_size=50", "--optim.lr=0.02", f"--epochs={epochs}", *OPTIONS.get(name, [])]
+    args = [
+        *network_options,
+        "--data.batch_size=50",
+        "--optim.lr=0.02",
+        f"--epochs={epochs}",
+        *OPTIONS.get(name, []),
+    ]
     config = read_config(names.default_config)
     return to_row(parse(row_parser(names), config, [*args, *options], "conformance"))
 

@@ -15,7 +15,9 @@ def gradients(algorithm, x, y):
     scalars = [*algorithm.feedback_phase(x), algorithm.credit(x, y).objective]
     found = {}
     for scalar in scalars:
-        for p, g in zip(params, torch.autograd.grad(scalar, params, allow_unused=True), strict=True):
+        for p, g in zip(
+            params, torch.autograd.grad(scalar, params, allow_unused=True), strict=True
+        ):
             if g is not None:
                 found[p] = found.get(p, 0) + g
     return params, found

@@ -1,0 +1,126 @@
+"""Bad input gives one clear line on stderr and exit code 2, and leaves nothing behind."""
+
+import json
+
+import pytest
+import torch
+
+from benchmark.cli import main
+
+
+@pytest.fixture
+def bench(tmp_path, capsys, monkeypatch):
+    """Runs ``bench`` on a tiny row in an empty folder; gives exit code and stderr's lines."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        tiny = ["--epochs", "1", "--seeds", "1", "--network.hidden=[4]", "--baseline", "false"]
+        code = main(["bench", *tiny, *args])
+        return code, [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+
+    return run
+
+
+def refused(outcome, *words):
+    code, lines = outcome
+    assert code == 2 and len(lines) == 1
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--algorithm", "dfaa"], ["unknown algorithm 'dfaa'", "did you mean dfa"]),
+        (["--algorithm", "bp,dfaa"], ["unknown algorithm 'dfaa'"]),
+        (["--dataset", "mnits"], ["unknown dataset 'mnits'", "mnist"]),
+        (["--network", "mlpp"], ["unknown network 'mlpp'", "mlp"]),
+        (["--algorithm.feedback_scal", "2"], ["--algorithm.feedback_scal", "feedback_scale"]),
+        (["--optim.lr", "fast"], ["optim.lr", "fast"]),
+        (["--network.activation", "rellu"], ["network.activation", "relu"]),
+        (["--epochs", "0"], ["epochs must be at least 1"]),
+        (["--seeds", "0"], ["seeds"]),
+        (["--machine.accelerator", "tpu"], ["machine.accelerator"]),
+        (["--data.batch_size", "100000"], ["batch_size"]),
+        (["--published", "nokland2016-nonsense"], ["nokland2016-nonsense"]),
+        (["stray"], ["stray"]),
+    ],
+)
+def test_names_and_values(bench, args, words, tmp_path):
+    refused(bench(*args), *words)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_unknown_command_lists_the_near_one(capsys):
+    assert main(["benhc"]) == 2
+    assert "did you mean bench" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("algorithm: {name: dfa, feedbck_scale: 2}", ["algorithm.feedbck_scale", "feedback_scale"]),
+        ("epocs: 3\nalgorithm: {name: dfa}", ["epocs", "epochs"]),
+        ("algorithm: [", ["row.yaml", "not valid YAML"]),
+        ("- 1", ["row.yaml", "not a mapping"]),
+        ("algorithm: {name: dfa}\noptim: {lr: high}", ["optim.lr", "high"]),
+    ],
+)
+def test_config_files(bench, tmp_path, text, words):
+    complete = "" if text[0] in "-" else "\ndata: {name: mnist5k}\nnetwork: {name: mlp}\n"
+    (tmp_path / "row.yaml").write_text(text + complete)
+    refused(bench("--config", "row.yaml"), *words)
+
+
+def test_missing_config_file(bench):
+    refused(bench("--config", "nowhere.yaml"), "nowhere.yaml")
+
+
+def test_config_without_names(bench, tmp_path):
+    (tmp_path / "row.yaml").write_text("epochs: 2\n")
+    refused(bench("--config", "row.yaml"), "row.yaml", "name")
+
+
+def test_missing_data_folder(bench):
+    refused(bench("--dataset", "parquet", "--data.root", "nowhere"), "nowhere")
+
+
+def test_truncated_idx_file(bench, tmp_path):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(b"\x00\x00\x08\x03\x00\x00\x00\x0a")
+    refused(bench("--dataset", "mnist"), "idx")
+
+
+def test_broken_record(bench, tmp_path):
+    assert bench()[0] == 0
+    record = next((tmp_path / "results" / "records").glob("*.json"))
+    record.write_text(record.read_text()[:100])
+    refused(bench(), record.name)
+    assert main(["leaderboard"]) == 2
+
+
+def test_two_gpus_where_there_is_none(bench):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    refused(bench("--machine.devices", "2", "--machine.accelerator", "gpu"), "no GPU")
+
+
+def test_unwritable_results_folder(bench, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    refused(bench("--results", "taken"), "taken")
+
+
+def test_a_recorded_row_is_skipped_unless_asked_again(bench, tmp_path, capsys):
+    assert bench()[0] == 0
+    record = next((tmp_path / "results" / "records").glob("*.json"))
+    first = json.loads(record.read_text())
+    assert main(["bench", "--epochs", "1", "--seeds", "1", "--network.hidden=[4]",
+                 "--baseline", "false"]) == 0  # fmt: skip
+    assert "already recorded" in capsys.readouterr().out
+    assert json.loads(record.read_text()) == first
+    assert bench("--again")[0] == 0
+    again = json.loads(record.read_text())
+    assert again["finished"] >= first["finished"]
+    assert again["weights_sha256"] == first["weights_sha256"]
