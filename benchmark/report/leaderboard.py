@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, stdev, variance
 from typing import Any
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from benchmark.errors import UserError
 from benchmark.report.labels import network_key, network_labels, task_key
@@ -100,7 +100,7 @@ def _newest(group: list[Record]) -> Record:
 def _published(cell_id: str | None, mean: float | None) -> dict[str, Any]:
     """The published cell a row refers to, beside the measured mean."""
     if not cell_id:
-        return {}
+        return {"published_status": "", "source": "", "published_cell": ""}
     cell = lookup(cell_id)
     return {
         "published": cell.test_acc,
@@ -155,7 +155,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _sd(values: Sequence[float]) -> float | None:
     """Sample standard deviation (n - 1), None for fewer than two values."""
-    return float(stats.tstd(values)) if len(values) > 1 else None
+    return stdev(values) if len(values) > 1 else None
 
 
 def _difference(a: float | None, b: float | None) -> float | None:
@@ -164,7 +164,10 @@ def _difference(a: float | None, b: float | None) -> float | None:
 
 def _welch(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Half width of the 95 % confidence interval of mean(a) - mean(b), unequal variances."""
-    if min(len(a), len(b)) < 2 or len({*a}) == len({*b}) == 1:
+    if min(len(a), len(b)) < 2:
         return None
-    low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    return float(high - low) / 2
+    u, v = variance(a) / len(a), variance(b) / len(b)
+    if u + v == 0:
+        return 0.0
+    freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
+    return float(stdtrit(freedom, 0.975)) * math.sqrt(u + v)

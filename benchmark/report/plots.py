@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from benchmark.report.leaderboard import leaderboard
 from benchmark.report.records import Record, slug
@@ -24,7 +24,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "figure.dpi": 130,
 }  # fmt: skip
-ACCURACIES = (1, 5, 10, 20, 40, 60, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9)
+LEAST_ERROR = 0.05  # percent; where a logarithmic axis ends
 
 Rows = Mapping[str, list[Record]]
 
@@ -48,7 +48,7 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
         if any(_curve(group, "val_acc").size for group in rows.values()):
             yield f"curves-{stem}", _png(_learning_curves(title, rows))
-        measured = lines.dropna(subset=["test_acc_mean", "seconds"])
+        measured = lines[lines["test_acc_mean"].notna() & (lines["seconds"] > 0)]
         for device, on_device in measured.groupby("device"):
             figure = _cost(f"{title}, {device}", on_device, list(rows))
             yield f"cost-{stem}-{slug(str(device))}", _png(figure)
@@ -100,19 +100,26 @@ def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
     for name, seconds, accuracy, sd in zip(*(best_first[c] for c in columns), strict=True):
         color, marker = styles[name]
         ax.errorbar(
-            seconds, 100 - accuracy, sd, fmt=marker, color=color, label=name, capsize=2, ms=6
+            seconds,
+            max(100 - accuracy, LEAST_ERROR),
+            sd,
+            fmt=marker,
+            color=color,
+            label=name,
+            capsize=2,
+            ms=6,
         )
-    errors = 100 - lines["test_acc_mean"]
+    errors = (100 - lines["test_acc_mean"]).clip(lower=LEAST_ERROR)
     ax.set_xscale("log")
     ax.set_xlim(lines["seconds"].min() / 1.5, lines["seconds"].max() * 1.5)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yscale("log")
-    ax.set_ylim(min(100, errors.max() * 1.3), max(errors.min() / 1.3, 0.05))
-    ax.set_yticks([100 - accuracy for accuracy in ACCURACIES])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
-    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylim(min(100, errors.max() * 1.3), errors.min() / 1.3)
     ax.set_xlabel("training time of one seed (seconds)")
     ax.set_ylabel("test accuracy (%), mean ± sd over seeds")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first")
@@ -184,27 +191,37 @@ def _label_ends(
     to_axes = ax.transData + ax.transAxes.inverted()
     heights = {name: tuple(to_axes.transform(end)) for name, end in ends.items()}
     order = sorted(ends, key=lambda n: heights[n][1])
-    gap = min(0.045, 1 / max(1, len(order) - 1))
+    gap = min(0.04, 1 / max(1, len(order) - 1))
     places = _spread([heights[name][1] for name in order], gap)
     for name, place in zip(order, places, strict=True):
+        color, dash = styles[name]
         ax.annotate(
-            name, heights[name], xytext=(1.04, place), xycoords="axes fraction",
-            textcoords="axes fraction", va="center", fontsize=9, color=styles[name][0],
-            arrowprops={"arrowstyle": "-", "color": styles[name][0], "linewidth": 0.6},
+            name, heights[name], xytext=(1.06, place), xycoords="axes fraction",
+            textcoords="axes fraction", va="center", fontsize=9, color=color,
             annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-", "color": color, "linewidth": 1, "linestyle": dash,
+                "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0,
+            },
         )  # fmt: skip
 
 
 def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Ascending heights in 0..1, moved as little as a sweep allows to stand ``gap`` apart."""
-    places: list[float] = []
-    for height in heights:
-        places.append(max(height, places[-1] + gap) if places else height)
-    ceiling = 1.0
-    for i in reversed(range(len(places))):
-        places[i] = ceiling = min(places[i], ceiling)
-        ceiling -= gap
-    return places
+    """Ascending heights in 0..1, moved as little as possible to stand ``gap`` apart.
+
+    Without the gaps, height_i - i gap, the places only need to ascend: neighbors that do not are
+    pooled at their mean.
+    """
+    pools: list[tuple[float, int]] = []
+    for i, height in enumerate(heights):
+        mean, size = height - i * gap, 1
+        while pools and pools[-1][0] > mean:
+            other, n = pools.pop()
+            mean, size = (mean * size + other * n) / (size + n), size + n
+        pools.append((mean, size))
+    highest = 1 - gap * (len(heights) - 1)
+    flat = [min(max(mean, 0), highest) for mean, size in pools for _ in range(size)]
+    return [place + i * gap for i, place in enumerate(flat)]
 
 
 def _figure(title: str) -> tuple[Figure, Axes]:

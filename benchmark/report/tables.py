@@ -24,9 +24,10 @@ Generated from `results/records/`; do not edit. The same numbers and more are in
 - `98.01 ± 0.09 (5)` is the mean ± sample standard deviation over 5 seeds. Seeds that diverged are
   counted and left out of the mean: `98.01 ± 0.09 (4; 1 diverged)`.
 - **vs bp** is the difference from backprop on the same data, split, augmentation, architecture and
-  number of epochs, with Welch's 95 % confidence interval where both have two seeds or more. Where
-  backprop was run with several settings, the one with the best validation accuracy counts. What is
-  tuned for each algorithm (optimizer, batch size, dropout, initial weights) may differ.
+  number of epochs, with Welch's 95 % confidence interval over seeds where both have two or more.
+  Where backprop was run with several settings, the one with the best validation accuracy counts.
+  What is tuned for each algorithm (optimizer, batch size, input scaling, dropout, initial weights)
+  may differ.
 - **published** is the cell of a paper that the row is set beside, as accuracy (100 - error where
   the paper gives errors). † marks a number quoted from memory and not verified; ! marks a measured
   accuracy more than {FAR:g} point away. Papers' protocols differ: some select on the test set.
@@ -61,7 +62,7 @@ def to_page(frame: pd.DataFrame) -> str:
                     "measured - published": _versus_published(lines),
                     "seconds": _seconds(lines),
                     "device": lines["device"],
-                    "source": lines["source"].fillna(""),
+                    "source": lines["source"],
                     "row": "`" + lines["row_hash"] + "`",
                 }
             )

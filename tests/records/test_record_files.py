@@ -1,0 +1,122 @@
+"""Records are validated, written once, and written whole or not at all."""
+
+import errno
+import json
+import math
+import os
+
+import pytest
+
+from benchmark.errors import UserError
+from benchmark.report import records, write_leaderboard
+
+
+def files(results):
+    return sorted(path.name for path in (results / "records").iterdir())
+
+
+def test_a_saved_record_is_found_and_loaded(tmp_path, record):
+    path = records.save(tmp_path, record({"row.variant": "No Bias"}))
+    assert path.name == "mnist-mlp-bp-no-bias-000000000000-s0.json"
+    assert records.find(tmp_path, "0" * 12, 0) == record({"row.variant": "No Bias"})
+    assert records.find(tmp_path, "0" * 12, 1) is None
+    assert records.find(tmp_path, "1" * 12, 0) is None
+    assert records.load(tmp_path) == [record({"row.variant": "No Bias"})]
+
+
+def test_no_records_folder_is_an_empty_list(tmp_path):
+    assert records.load(tmp_path) == []
+    with pytest.raises(UserError, match="no records in"):
+        write_leaderboard(tmp_path)
+
+
+def test_a_record_is_written_once(tmp_path, record):
+    path = records.save(tmp_path, record())
+    changed = record({"metrics.test_acc": 50.0})
+    with pytest.raises(UserError, match="written once"):
+        records.save(tmp_path, changed)
+    with pytest.raises(UserError, match="written once"):  # the variant is only a label
+        records.save(tmp_path, changed | {"row": changed["row"] | {"variant": "other"}})
+    assert json.loads(path.read_text()) == record()
+    records.save(tmp_path, changed, overwrite=True)
+    assert json.loads(path.read_text()) == changed
+
+
+def test_overwriting_under_a_new_label_leaves_one_file(tmp_path, record):
+    records.save(tmp_path, record())
+    records.save(tmp_path, record({"row.variant": "new"}), overwrite=True)
+    assert files(tmp_path) == ["mnist-mlp-bp-new-000000000000-s0.json"]
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path, record):
+    records.save(tmp_path, record({"metrics.train_loss": math.nan}, status="diverged"))
+    assert records.load(tmp_path)[0]["metrics"]["train_loss"] is None
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path, record, monkeypatch, step):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, step, full)
+    with pytest.raises(UserError, match=r"cannot write .*No space left on device"):
+        records.save(tmp_path, record())
+    assert files(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, record):
+    (tmp_path / "results").write_text("a file, not a folder")
+    with pytest.raises(UserError, match=r"cannot write .*results"):
+        records.save(tmp_path / "results", record())
+
+
+def test_a_truncated_record_is_named(tmp_path, record):
+    path = records.save(tmp_path, record())
+    path.write_text(path.read_text()[:200])
+    with pytest.raises(UserError, match=path.name):
+        records.load(tmp_path)
+
+
+def test_two_files_of_one_run_are_named(tmp_path, record):
+    path = records.save(tmp_path, record())
+    copy = path.with_name("copy.json")
+    copy.write_text(path.read_text())
+    with pytest.raises(UserError, match=rf"{copy.name}.*{path.name}|{path.name}.*{copy.name}"):
+        records.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"schema": 2}, "schema is 2"),
+        ({"row.algorithm": {}}, "row.algorithm.name is missing"),
+        ({"row.epochs": "20"}, "row.epochs is '20'"),
+        ({"row.variant": 3}, "row.variant is 3"),
+        ({"row_hash": "xyz"}, "row_hash is 'xyz'"),
+        ({"seed": True}, "seed is True"),
+        ({"status": "fine"}, "status is 'fine'"),
+        ({"dataset.val": None}, "dataset.val is missing"),
+        ({"metrics": []}, "metrics is .*, not of type dict"),
+        ({"metrics.test_acc": "98"}, "metrics.test_acc is '98'"),
+        ({"metrics.test_acc": 101.0}, "not a percentage"),
+        ({"metrics.train_loss": math.inf}, "not a finite number"),
+        ({"cost.seconds": [1]}, "cost.seconds"),
+        ({"curve": [{"val_acc": 3.0}]}, r"curve\[0\].epoch"),
+        ({"curve": [3]}, r"curve\[0\] is not an object"),
+        ({"alignment": {"layer": [1, 2]}}, "alignment of layer"),
+        ({"alignment": [1]}, "alignment is not"),
+    ],
+)
+def test_a_broken_record_is_named_with_its_fault(tmp_path, record, change, fault):
+    path = records.save(tmp_path, record())
+    path.write_text(json.dumps(record(change)))
+    with pytest.raises(UserError, match=f"{path.name}: .*{fault}"):
+        records.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "\x00\x01", "null"])
+def test_what_is_no_record_is_named(tmp_path, record, text):
+    path = records.save(tmp_path, record())
+    path.write_text(text)
+    with pytest.raises(UserError, match=path.name):
+        records.load(tmp_path)
