@@ -13,7 +13,9 @@ USAGE = """usage: python -m benchmark COMMAND [options]
 
 commands:
   bench        train algorithms beside backprop, record them, print their rows
-  leaderboard  make the tables and plots in results/ from the records
+  leaderboard  make the tables in results/ from the records
+  plots        draw learning curves, alignment angles and cost into results/plots/
+  tune         search an algorithm's metaparameters on the validation split
   perf         time our training steps against bare PyTorch loops
   list         algorithms, networks and datasets by name
 
@@ -74,18 +76,50 @@ def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
 
 def leaderboard(args: list[str]) -> None:
     """Tables and plots from the records."""
-    from benchmark.report import write_leaderboard, write_plots
+    from benchmark.report import write_leaderboard
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--readme", type=Path, help="also refresh the table in this file")
-    parser.add_argument("--plots", action="store_true", help="also draw results/plots/*.png")
     options = parser.parse_args(args)
     table = write_leaderboard(options.results, options.readme)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")
-    if options.plots:
-        for path in write_plots(options.results):
-            print(path)
+
+
+def plots(args: list[str]) -> None:
+    """Learning curves, alignment angles and accuracy against cost, from the records."""
+    from benchmark.report import write_plots
+
+    parser = _Parser(prog="python -m benchmark plots", description=plots.__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    for path in write_plots(parser.parse_args(args).results):
+        print(path)
+
+
+def tune(args: list[str]) -> None:
+    """Search metaparameters with TPE on the validation split; the same command resumes a search.
+
+    The best setting is written as a config for bench --config. All options of a row (see bench
+    --help) are accepted too; --seeds is 1 by default.
+    """
+    parser = _Parser(prog="python -m benchmark tune", description=tune.__doc__, allow_abbrev=False)
+    parser.add_argument("--algorithm", default="dfa")
+    parser.add_argument("--dataset", default="mnist5k")
+    parser.add_argument("--network", default="mlp")
+    parser.add_argument("--config", type=Path, help="a complete row instead of the three names")
+    parser.add_argument("--trials", type=int, default=20, help="settings to judge, in all")
+    parser.add_argument(
+        "--space", action="append", default=[], metavar="OPTION=RANGE",
+        help="low:high, low:high:log or a,b,c; repeat for several; default: configs/tune/",
+    )  # fmt: skip
+    parser.add_argument("--search_seed", type=int, default=0, help="of the search's random choices")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front, rest = parser.parse_known_args(args)
+    try:
+        from benchmark.run.tune import tune as search
+    except ModuleNotFoundError as error:
+        raise UserError(f"tune needs {error.name}: pip install -e '.[tune]'") from error
+    print(search(front, rest))
 
 
 def perf(args: list[str]) -> None:
@@ -106,4 +140,11 @@ def names(args: list[str]) -> None:
             print(f"  {name:14} {(cls.__doc__ or '').strip().splitlines()[0]}")
 
 
-COMMANDS = {"bench": bench, "leaderboard": leaderboard, "perf": perf, "list": names}
+COMMANDS = {
+    "bench": bench,
+    "leaderboard": leaderboard,
+    "plots": plots,
+    "tune": tune,
+    "perf": perf,
+    "list": names,
+}
