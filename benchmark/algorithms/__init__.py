@@ -3,8 +3,12 @@
 from benchmark.algorithm import Algorithm
 from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.bp import BP
+from benchmark.algorithms.bptt import BPTT
+from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.dtp import DTP
+from benchmark.algorithms.ep import EP
+from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.fa import FA
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
@@ -22,5 +26,9 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "pepita_hebbian": PEPITAHebbian,
         "pepita_tl": PEPITATL,
         "dtp": DTP,
+        "ep": EP,
+        "ep_vf": EPVF,
+        "chl": CHL,
+        "bptt": BPTT,
     },
 )

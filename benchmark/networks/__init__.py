@@ -2,6 +2,7 @@
 
 from benchmark.networks.block import Block, Dropout, Network
 from benchmark.networks.conv import LeNet, PepitaConv
+from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
 from benchmark.registry import Registry
 
@@ -11,6 +12,8 @@ NETWORKS: Registry[Network] = Registry(
         "mlp": MLP,
         "pepita_conv": PepitaConv,
         "lenet": LeNet,
+        "hopfield": Hopfield,
+        "hopfield_conv": HopfieldConv,
     },
 )
 
