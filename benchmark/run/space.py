@@ -6,6 +6,7 @@ numbers, ``a,b,c`` for choices. ``configs/tune/<algorithm>.yaml`` holds each alg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,7 @@ def _range(key: str, text: str, start: Any) -> Range:
             range_ = FloatDistribution(float(low), float(high), log=log)
     except ValueError:  # not numbers, low above high, a logarithm of zero
         raise UserError(f"space of {key} is {text!r}: {FORM}") from None
-    if (scale and not log) or range_.low == range_.high:
+    if (scale and not log) or not 0 < range_.high - range_.low < math.inf:
         raise UserError(f"space of {key} is {text!r}: {FORM}")
     if not isinstance(start, int | float) or not range_.low <= start <= range_.high:
         raise UserError(f"the start {key}={start} lies outside {text}: widen the space")

@@ -36,7 +36,6 @@ from benchmark.run.space import ends, parse_space, space_text
 from benchmark.streams import stream_seed
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-warnings.filterwarnings("ignore", category=ExperimentalWarning)
 
 RANDOM_TRIALS = 6  # before TPE has seen enough to model
 
@@ -160,7 +159,11 @@ def _sampler(search: Search, search_seed: int, n: int) -> optuna.samplers.BaseSa
         multivariate=True,
         seed=stream_seed(search_seed, "tune", n) % 2**32,
     )
-    return tpe if n else PartialFixedSampler(search.start, tpe)
+    if n:
+        return tpe
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return PartialFixedSampler(search.start, tpe)
 
 
 def _judged(study: optuna.Study) -> list[FrozenTrial]:
