@@ -1,19 +1,20 @@
 """Difference target propagation (Lee, Zhang, Fischer & Bengio 2015)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmark.algorithm import Algorithm, Credit
-from benchmark.credit.local import forward_cut, output_error, task_loss
-from benchmark.credit.targets import Decoder, difference_targets, reconstruction_loss
-from benchmark.networks import Block, Network
-from benchmark.networks.init import Init, draw
+from benchmark.algorithm import Credit
+from benchmark.algorithms.targeted import Encoding, Targeted
+from benchmark.credit.local import output_error, task_loss
+from benchmark.credit.targets import difference_targets, layer_losses, squared_distance
+from benchmark.networks import Network
+from benchmark.networks.init import Init
 
 
-class DTP(Algorithm):
+class DTP(Targeted):
     """Difference target propagation: learned decoders g_k carry targets down, layers chase them.
 
         t_K     = h_K - step dJ/dh_K                       (the top hidden layer's target)
@@ -21,8 +22,9 @@ class DTP(Algorithm):
         forward layers descend   1/2 ||f_k(h_{k-1}) - t_k||^2, the output layer J
         decoders descend         1/2 ||g_k(f_k(h_{k-1} + noise)) - (h_{k-1} + noise)||^2
 
-    dJ/dh_K is each sample's own gradient, through the output layer alone. With one hidden layer
-    there is nothing to decode: dtp is then backpropagation with ``step`` times its hidden update.
+    dJ/dh_K is each sample's own gradient, through the output layer alone (Lee's code has the
+    batch mean's: a step of ``step / batch_size`` here). With one hidden layer there is nothing to
+    decode: dtp is then backpropagation with ``step`` times its hidden update.
     """
 
     def __init__(
@@ -30,60 +32,60 @@ class DTP(Algorithm):
         net: Network,
         *,
         step: float = 0.3,
-        noise: float = 0.3,
-        decoder_lr: float = 0.005,
+        noise: float | list[float] = 0.3,
+        decoder_lr: float | list[float] = 0.005,
+        decoder_weight_decay: float = 0.0,
         decoder_init: Init = "orthogonal",
+        decoder_iterations: int | list[int] = 1,
+        decoder_epochs: int = 0,
         schedule: Literal["parallel", "alternating"] = "parallel",
         **base: Any,
     ) -> None:
         """
         Args:
             step: size of the gradient step that sets the top hidden layer's target.
-            noise: standard deviation of the noise that decoders learn to undo.
-            decoder_lr: learning rate of the decoders.
+            noise: standard deviation of the noise that decoders learn to undo; one or per decoder.
+            decoder_lr: learning rate of the decoders; one or per decoder.
+            decoder_weight_decay: L2 penalty on the decoders.
             decoder_init: initial decoder weights.
-            schedule: decoders learn in the same step as the forward weights, or in a step before.
+            decoder_iterations: decoder steps per batch when alternating; one or per decoder.
+            decoder_epochs: epochs at the start in which only the decoders learn.
+            schedule: decoders learn in the same step as the forward weights, or in steps before.
         """
-        super().__init__(net, **base)
-        self.step, self.noise_sd, self.decoder_lr = step, noise, decoder_lr
+        super().__init__(
+            net,
+            noise=noise,
+            decoder_lr=decoder_lr,
+            decoder_weight_decay=decoder_weight_decay,
+            decoder_init=decoder_init,
+            decoder_iterations=decoder_iterations,
+            decoder_epochs=decoder_epochs,
+            **base,
+        )
+        self.step = step
         self.alternating = schedule == "alternating"
-        blocks: list[Block] = list(net.blocks)  # type: ignore[arg-type]
-        shapes = net.shapes()[1:]
-        self.decoders = nn.ModuleList()  # self.decoders[k] maps h_{k+2} to h_{k+1}
-        for k in range(len(blocks) - 2):
-            g = Decoder(blocks[k], shapes[k + 1], shapes[k])
-            g.linear.weight.data = draw(
-                decoder_init, g.linear.weight.shape, self.feedback_stream(k)
-            )
-            g.linear.bias.data.zero_()
-            self.decoders.append(g)
-
-    def param_groups(self) -> list[dict[str, Any]]:
-        decoder = {
-            "name": "decoder",
-            "params": [*self.decoders.parameters()],
-            "lr": self.decoder_lr,
-        }
-        return super().param_groups() + [decoder] * bool(self.decoders)
 
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
-        if self.alternating and self.decoders:
-            with torch.no_grad():
-                h = forward_cut(self.net.blocks, x)
-            yield self._decoder_loss(h)
+        return self.decoder_phase(x) if self.alternating else iter(())
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
-        *h, logits = forward_cut(self.net.blocks, x)
+        encoding = self.encode_all(x)
+        *h, logits = encoding.h
+        if self.pretraining:
+            return Credit(self.decoder_loss(encoding, range(len(self.decoders))), logits)
         with torch.no_grad():
-            e = output_error(logits, y, self.loss)
-            t = h[-1] - self.step * self._through_output(h[-1], e)
-            targets = difference_targets(h, t, list(self.decoders))
-        objective = task_loss(logits, y, self.loss)
-        for h_k, t_k in zip(h, targets, strict=True):
-            objective = objective + 0.5 * (h_k - t_k).square().sum() / len(x)
+            targets = self.targets(encoding, y)
+        objective = task_loss(logits, y, self.loss) + layer_losses(h, targets)
         if self.decoders and not self.alternating:
-            objective = objective + self._decoder_loss([*h, logits])
+            objective = objective + self.decoder_loss(encoding, range(len(self.decoders)))
         return Credit(objective, logits, {f"t{k}": t for k, t in enumerate(targets)})
+
+    def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
+        """Targets of the hidden activities."""
+        *h, logits = encoding.h
+        e = output_error(logits, y, self.loss)
+        top = h[-1] - self.step * self._through_output(h[-1], e)
+        return difference_targets(h, top, encoding.inverses)
 
     def _through_output(self, h: Tensor, e: Tensor) -> Tensor:
         """dJ/dh_K = (dlogits/dh_K)^T e, each sample's own."""
@@ -91,12 +93,13 @@ class DTP(Algorithm):
             h = h.detach().requires_grad_()
             return torch.autograd.grad(self.net.blocks[-1](h), h, e)[0]
 
-    def _decoder_loss(self, h: list[Tensor]) -> Tensor:
-        """Sum of the decoders' reconstruction losses, for activities h_1 .. h_L."""
-        loss = h[0].new_zeros(())
-        for below, block, g in zip(h, self.net.blocks[1:], self.decoders, strict=False):
-            noise = self.noise_sd * torch.randn(
-                below.shape, generator=self.noise, device=below.device, dtype=below.dtype
-            )
-            loss = loss + reconstruction_loss(block, g, below, noise)
-        return loss
+    def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
+        """Sum of the reconstruction losses, each 1/2 ||g(f(h + noise)) - (h + noise)||^2 / N."""
+        losses = []
+        for k in which:
+            h = encoding.h[k].detach()
+            corrupted = h + self.noise_like(h, self.noise_sd[k])
+            with torch.no_grad():
+                code, switches = self.encode(k, corrupted)
+            losses.append(squared_distance(self.decoders[k](code, switches), corrupted))
+        return torch.stack(losses).sum()

@@ -11,7 +11,7 @@ def test_dtp_forward_updates():
     x, y, t = data()
     dtp = DTP(net, classes=3, step=0.5, noise=0.0).double()
     (g,) = dtp.decoders
-    V, b = g.linear.weight.detach(), g.linear.bias.detach()
+    V, b = g.synapse.weight.detach(), g.synapse.bias.detach()
     b += 0.1
     h1 = (x @ W1.T).tanh()
     h2 = (h1 @ W2.T).tanh()
@@ -31,7 +31,7 @@ def test_dtp_decoder_update():
     net, (W1, W2, _) = network(activation="tanh")
     x, y, _ = data()
     dtp = DTP(net, classes=3, noise=0.0).double()
-    linear = dtp.decoders[0].linear
+    linear = dtp.decoders[0].synapse
     V = linear.weight.detach()
     h1 = (x @ W1.T).tanh()
     h2 = (h1 @ W2.T).tanh()

@@ -1,0 +1,145 @@
+"""Decoders: learned maps from a block's activity back to the activity of the block below."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable
+from functools import singledispatch
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.errors import UserError
+from benchmark.networks.block import Block, Shape
+from benchmark.networks.init import Init, draw
+
+Placing = Literal["after", "before"]
+
+
+def encode(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """A block's activity, and its switches: where a max-pool found the maxima (else None)."""
+    if isinstance(block, Block) and isinstance(block.pool, nn.MaxPool2d):
+        p = block.pool
+        h = block.activate(block.affine(x))
+        return F.max_pool2d(
+            h, p.kernel_size, p.stride, p.padding, p.dilation, p.ceil_mode, return_indices=True
+        )
+    return block(x), None
+
+
+def encode_cut(blocks: Iterable[nn.Module], x: Tensor) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Activities h_1 .. h_L and switches; no gradient crosses from a block to the one below."""
+    activities, switches = [], []
+    for block in blocks:
+        x, s = encode(block, x.detach())
+        activities.append(x)
+        switches.append(s)
+    return activities, switches
+
+
+class Decoder(nn.Module):
+    """g: activity of ``block`` -> activity of the block below it.
+
+    The mirror image of the block: undo the pooling (a max-pool by its switches), a linear,
+    transposed convolutional or transposed locally connected synapse with a bias, undo the reshape.
+
+    Args:
+        block: the block to invert.
+        below: the block under it, whose nonlinearity is used for placing ``after``.
+        shape_below: shape of one sample's activity of ``below``.
+        placing: the nonlinearity comes ``after`` the synapse and is that of the block below, so
+            that outputs can be activities of it (Lee et al. 2015); or ``before`` it and is the
+            block's own, so that g's Jacobian can be the transpose of the block's (Ernoult 2022).
+
+    Raises:
+        UserError: for a synapse or a pooling that no decoder is known for.
+    """
+
+    def __init__(
+        self, block: nn.Module, below: nn.Module, shape_below: Shape, placing: Placing = "after"
+    ) -> None:
+        super().__init__()
+        if not isinstance(block, Block) or not isinstance(below, Block):
+            raise UserError(f"no decoder is known for a block {type(block).__name__}")
+        if not isinstance(block.pool, nn.MaxPool2d | nn.AvgPool2d | None):
+            raise UserError(f"no decoder is known for the pooling {type(block.pool).__name__}")
+        self.synapse = mirrored(block.synapse, shape_below)
+        self.activation = copy.deepcopy((below if placing == "after" else block).activation)
+        self.placing, self.shape_below = placing, shape_below
+        self.pool = block.pool
+        if block.pool is not None:
+            self.unpooled = _conv_shape(block.synapse, shape_below)
+
+    def forward(self, h: Tensor, switches: Tensor | None = None) -> Tensor:
+        if self.pool is not None:
+            h = unpool(self.pool, h, switches, self.unpooled)
+        if self.placing == "after":
+            return self.activation(self.synapse(h)).view(len(h), *self.shape_below)
+        return self.synapse(self.activation(h)).view(len(h), *self.shape_below)
+
+    def initialize(self, init: Init, generator: torch.Generator) -> None:
+        """Draw the weights; the bias starts at zero."""
+        W: Tensor = self.synapse.weight  # type: ignore[assignment]
+        W.data.copy_(draw(init, W.shape, generator))
+        self.synapse.bias.data.zero_()  # type: ignore[union-attr, operator]
+
+
+def _conv_shape(synapse: nn.Module, shape: Shape) -> Shape:
+    """Height and width that a convolution gives for an input of ``shape`` ``(C, H, W)``."""
+    if not isinstance(synapse, nn.Conv2d) or isinstance(synapse.padding, str):
+        raise UserError(f"no decoder is known for a pooled {type(synapse).__name__}")
+    c, padding = synapse, synapse.padding
+    return tuple(
+        (n + 2 * padding[i] - c.dilation[i] * (c.kernel_size[i] - 1) - 1) // c.stride[i] + 1
+        for i, n in enumerate(shape[1:])
+    )
+
+
+def unpool(pool: nn.Module, h: Tensor, switches: Tensor | None, size: Shape) -> Tensor:
+    """The transpose of a pooling: back to height and width ``size``."""
+    if isinstance(pool, nn.MaxPool2d):
+        p: Any = pool
+        return F.max_unpool2d(h, switches, p.kernel_size, p.stride, p.padding, size)  # type: ignore[arg-type]
+    wide = F.interpolate(h, size=size, mode="nearest")
+    return wide * (math.prod(h.shape[2:]) / math.prod(size))
+
+
+@singledispatch
+def mirrored(synapse: nn.Module, shape_below: Shape) -> nn.Module:
+    """A fresh layer from the outputs of ``synapse`` to its inputs, of the same kind."""
+    raise UserError(f"no decoder is known for a synapse {type(synapse).__name__}")
+
+
+@mirrored.register
+def _(synapse: nn.Linear, shape_below: Shape) -> nn.Module:
+    return nn.Linear(synapse.out_features, synapse.in_features)
+
+
+@mirrored.register
+def _(synapse: nn.Conv2d, shape_below: Shape) -> nn.Module:
+    c = synapse
+    padding: Any = c.padding
+    made = _conv_shape(c, shape_below)
+    lost = [
+        n
+        - (
+            (made[i] - 1) * c.stride[i]
+            - 2 * padding[i]
+            + c.dilation[i] * (c.kernel_size[i] - 1)
+            + 1
+        )
+        for i, n in enumerate(shape_below[1:])
+    ]
+    return nn.ConvTranspose2d(
+        c.out_channels,
+        c.in_channels,
+        c.kernel_size,  # type: ignore[arg-type]
+        c.stride,  # type: ignore[arg-type]
+        padding,
+        output_padding=tuple(lost),  # type: ignore[arg-type]
+        groups=c.groups,
+        dilation=c.dilation,  # type: ignore[arg-type]
+    )
