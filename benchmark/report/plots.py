@@ -1,4 +1,4 @@
-"""Plots from records: learning curves, accuracy against cost, alignment angles."""
+"""Plots from records: learning curves, accuracy against cost, and a figure of each row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from benchmark.report.alignment import alignment_figure, measurements
 from benchmark.report.leaderboard import leaderboard
 from benchmark.report.records import Record, slug
 
@@ -31,7 +32,7 @@ Rows = Mapping[str, list[Record]]
 
 def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
     """(name, PNG) of every plot: for each dataset and network the learning curves and, for each
-    device, accuracy against seconds; for each row that measured them, the alignment angles."""
+    device, accuracy against seconds; for each row, its curve and its alignment where measured."""
     with rc_context(STYLE):
         return list(_draw(records))
 
@@ -53,9 +54,10 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
             figure = _cost(f"{title}, {device}", on_device, list(rows))
             yield f"cost-{stem}-{slug(str(device))}", _png(figure)
         for row_hash, name in names.items():
-            angles = _angles(by_row[row_hash])
-            if not angles.empty:
-                figure = _alignment(f"{title}, {name}", angles)
+            group = by_row[row_hash]
+            if tables := measurements(group):
+                curves = _curve(group, "train_acc"), _curve(group, "val_acc")
+                figure = alignment_figure(f"{title}, {name}", *curves, tables)
                 yield f"alignment-{stem}-{slug(name)}-{row_hash}", _png(figure)
 
 
@@ -126,25 +128,6 @@ def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
     return figure
 
 
-def _alignment(title: str, angles: pd.DataFrame) -> Figure:
-    figure, ax = _figure(title)
-    styles = _styles(map(str, angles), DASHES)
-    for layer, angle in angles.items():
-        color, dash = styles[str(layer)]
-        ax.plot(angle.index, angle, color=color, linestyle=dash, marker=".", linewidth=1.6)
-    ax.axhline(90, color="0.6", linewidth=0.8)
-    ax.set_ylim(0, max(95, float(angles.max().max()) + 5))
-    ax.set_yticks(range(0, int(ax.get_ylim()[1]) + 1, 15))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("alignment angle (degrees, 0 = aligned)")
-    lasts = {str(layer): angle.dropna() for layer, angle in angles.items()}
-    ends = {layer: (float(a.index[-1]), float(a.iloc[-1])) for layer, a in lasts.items()}
-    ax.set_xlim(right=max(x for x, _ in ends.values()))
-    _label_ends(ax, ends, styles)
-    return figure
-
-
 def _curve(group: Iterable[Record], name: str) -> pd.DataFrame:
     """Epoch x seed table of a curve's column, of the seeds that finished."""
     seeds = {
@@ -153,19 +136,6 @@ def _curve(group: Iterable[Record], name: str) -> pd.DataFrame:
         if r["status"] == "ok"
     }
     return pd.DataFrame(seeds, dtype=float).dropna(axis=1, how="all").sort_index()
-
-
-def _angles(group: Iterable[Record]) -> pd.DataFrame:
-    """Epoch x layer table of alignment angles in degrees, averaged over the seeds that finished."""
-    seeds = [
-        pd.DataFrame({layer: dict(points) for layer, points in r["alignment"].items()}, dtype=float)
-        for r in group
-        if r["status"] == "ok" and r.get("alignment")
-    ]
-    if not seeds:
-        return pd.DataFrame()
-    mean = pd.concat(seeds).groupby(level=0).mean()
-    return mean.dropna(axis=1, how="all").dropna(how="all")
 
 
 def _names(frame: pd.DataFrame) -> pd.Series:

@@ -3,13 +3,16 @@
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import plots, records, write_plots
+from benchmark.report import alignment, plots, records, write_plots
 
 PNG = b"\x89PNG\r\n"
 
 
 def test_every_group_is_drawn(tmp_path, record):
-    angles = {"blocks.0": [[0, 90.0], [2, 60.0]]}
+    angles = {
+        "update/blocks.0": [[0, 90.0], [2, 60.0]],
+        "norm_ratio/blocks.0": [[0, 0.0], [2, None]],
+    }
     tp = {"row.algorithm.name": "tp"}
     made = [
         record(),
@@ -41,6 +44,27 @@ def test_the_curve_is_over_the_seeds_that_finished(record):
     lost = record(seed=1, status="diverged")
     curve = plots._curve([record(), lost], "val_acc")
     assert curve.to_dict() == {0: {1: 96.0, 2: 98.1}}
+
+
+def test_measurements_are_by_quantity_and_layer_over_the_seeds_that_finished(record):
+    angles = {
+        "norm_ratio/a": [[0, 2.0]],
+        "update/a": [[0, 90.0], [2, 60.0]],
+        "update/b": [[0, None]],
+    }
+    lost = record(seed=2, status="diverged", alignment=angles)
+    tables = alignment.measurements([record(alignment=angles), record(seed=1), lost])
+    assert list(tables) == ["update", "norm_ratio"]
+    assert tables["update"]["a"].to_dict() == {0: {0: 90.0, 2: 60.0}}
+    assert tables["update"]["b"].isna().all(axis=None)
+
+
+def test_layers_stand_in_the_order_of_the_network():
+    lists = [["1", "2", "3"], ["input", "1", "3", "4"], ["2"]]
+    assert alignment._in_order(lists) == ["input", "1", "2", "3", "4"]
+    some = alignment._some([str(k) for k in range(57)])
+    assert len(some) == alignment.LEGEND and some[0] == "0" and some[-1] == "56"
+    assert alignment._some(["only"]) == ["only"] and alignment._some([]) == []
 
 
 def test_labels_keep_their_distance_and_move_little():
