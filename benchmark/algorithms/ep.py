@@ -64,7 +64,7 @@ class EP(Settled):
         if self.nudging == "one_sided":
             return self.beta, 0.0
         coin = torch.randint(2, (), generator=self.noise, device=self.noise.device)
-        return self.beta * (2 * coin - 1), 0.0
+        return self.beta * (2 * coin - 1).double(), 0.0
 
     def nudged(self, phi: Phi, free: States, y: Tensor, beta: float | Tensor) -> States:
         """The states after a nudged phase that begins at ``free``."""

@@ -130,7 +130,8 @@ class HopfieldConv(Hopfield):
         Args:
             channels: of the convolutions, at least one.
             paddings: of the convolutions; 1 each by default.
-            activation: nonlinearity of every layer that settles.
+            activation: nonlinearity of every layer that settles; with tanh, negative states under
+                max-pooling may cycle instead of settling.
             dropouts: drop probability of each convolution's units; none by default.
             init: initial weights; biases start at zero.
         """
