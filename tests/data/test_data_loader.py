@@ -69,16 +69,28 @@ def test_the_global_random_state_is_neither_used_nor_changed(toy, minibatches):
     assert same(minibatches(toy(augment="crop_flip")), first)
 
 
-def test_augmentation_changes_with_epoch_and_leaves_evaluation_alone(toy, minibatches):
-    plain, moved = toy(), toy(augment="crop_flip")
-    draws = [moved.mover.draw(206, stream(0, "augment", e)) for e in (0, 1)]
-    assert not torch.equal(*draws) and len(draws[0].unique(dim=0)) > 90
-    assert not same(minibatches(moved), minibatches(plain))
-    assert [y.tolist() for _, y in minibatches(moved)] == [
-        y.tolist() for _, y in minibatches(plain)
-    ]
+@pytest.mark.parametrize("augment", AUGMENTS[1:])
+def test_augmentation_is_that_of_the_epoch_and_leaves_evaluation_alone(toy, minibatches, augment):
+    plain, moved = toy(normalize="unit"), toy(augment=augment)
+    for epoch in (0, 1):
+        x, y = map(torch.cat, zip(*minibatches(plain, epoch), strict=True))
+        got, labels = map(torch.cat, zip(*minibatches(moved, epoch), strict=True))
+        moves = moved.mover.draw(92, stream(0, "augment", epoch))[:88]
+        assert torch.equal(got, moved.mover(moved.mover.grow(x), torch.arange(88), moves))
+        assert torch.equal(labels, y) and not torch.equal(got, x)
     for name in ("val_dataloader", "test_dataloader"):
         assert same(list(getattr(moved, name)()), list(getattr(plain, name)()))
+
+
+def test_a_restored_place_counts_once_and_for_its_epoch(toy):
+    loader = toy(steps_per_call=3).train_dataloader()
+    whole = list(loader)
+    loader.load_state_dict({"epoch": 0, "done": 3})
+    assert same(list(loader), whole[3:])
+    assert loader.state_dict() == {"epoch": 0, "done": 4}
+    assert same(list(loader), whole)
+    loader.load_state_dict({"epoch": 1, "done": 3})
+    assert same(list(loader), whole)
 
 
 @pytest.mark.parametrize("border", ["zero", "edge"])
@@ -152,6 +164,9 @@ def test_checksum_and_order_depend_on_content_only(toy):
     shuffle = np.random.default_rng(0).permutation(len(train.images))
     shuffled = Part(train.images[shuffle], train.labels[shuffle])
     assert Decoded.of("toy", shuffled, test).sha256 == toy().sha256
+    twins = np.repeat(train.images[:1], 2, 0)  # the same image in two classes
+    twice = [Decoded.of("", Part(twins, np.array(y)), test, 4) for y in ([0, 1], [1, 0])]
+    assert twice[0].sha256 == twice[1].sha256
     pixel = train.images.copy()
     pixel[3, 0, 0, 0] ^= 1
     label = train.labels.copy()
