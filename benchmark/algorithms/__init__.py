@@ -10,6 +10,7 @@ from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.fa import FA
+from benchmark.algorithms.ff import FF
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
@@ -25,6 +26,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "afa": AFA,
         "pepita_hebbian": PEPITAHebbian,
         "pepita_tl": PEPITATL,
+        "ff": FF,
         "dtp": DTP,
         "ep": EP,
         "ep_vf": EPVF,
