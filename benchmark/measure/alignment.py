@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,30 +108,42 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
     The update and the gradient are averaged over all processes. Both passes share dropout masks.
     Algorithms whose predictions are not differentiable have no update angles.
     """
-    net = algorithm.net
-    values: dict[str, Tensor] = {}
-    pairs = feedback_pairs(net) | direct_pairs(algorithm, net)
-    values |= {f"feedback/{name}": angle(B, W) for name, (B, W) in pairs.items()}
+    net, values = algorithm.net, {}
     layers = {name: m for name, m in synapses(net).items() if m.weight.requires_grad}
+    weights: list[Tensor] = [m.get_parameter("weight") for m in layers.values()]
+    noise = stream(algorithm.seed, "measure", algorithm.global_rank, device=algorithm.device)
     with untouched(algorithm), torch.enable_grad():
         algorithm.train()
-        noise = ("measure", algorithm.global_rank)
-        algorithm.begin_step(stream(algorithm.seed, *noise, device=algorithm.device))
-        weights: list[Tensor] = [m.get_parameter("weight") for m in layers.values()]
-        update = _gradient(algorithm.credit(x, y).objective, weights)
+        algorithm.begin_step(noise)
+        algorithm.feedback_phase(x)  # rules with nothing to learn there set B here
+        pairs = feedback_pairs(net)
+        for name, (B, W) in (pairs | direct_pairs(algorithm, net)).items():
+            values[f"feedback/{name}"] = angle(B, W)
+        with symmetric(pairs.values()):
+            task = algorithm.reference(x, y)
+            gradient = None if task is None else _gradient(task, weights)
+        if gradient is not None:
+            update = _gradient(algorithm.credit(x, y).objective, weights)
+            for name, u, g in zip(layers, update, gradient, strict=True):
+                values[f"update/{name}"] = angle(u, g)
+                values[f"norm_ratio/{name}"] = norm_ratio(u, g)
         with torch.no_grad():
-            for B, W in feedback_pairs(net).values():
-                B.copy_(W)
-        task = algorithm.reference(x, y)
-        gradient = None if task is None else _gradient(task, weights)
-    if gradient is not None:
-        for name, u, g in zip(layers, update, gradient, strict=True):
-            values[f"update/{name}"] = angle(u, g)
-            values[f"norm_ratio/{name}"] = norm_ratio(u, g)
-    with untouched(algorithm), torch.no_grad():
-        values |= algorithm.measurements(x, y)
+            values |= algorithm.measurements(x, y)
     numbers = torch.stack(list(values.values())).tolist() if values else []
     return dict(zip(values, numbers, strict=True))
+
+
+@contextmanager
+def symmetric(pairs: Collection[tuple[Tensor, Tensor]]) -> Iterator[None]:
+    """Inside, every B of the (B, W) is W, so that the error that comes back is the true one."""
+    kept = [B.detach().clone() for B, _ in pairs]
+    with torch.no_grad():
+        for B, W in pairs:
+            B.copy_(W)
+    yield
+    with torch.no_grad():
+        for (B, _), value in zip(pairs, kept, strict=True):
+            B.copy_(value)
 
 
 def _gradient(objective: Tensor, weights: list[Tensor]) -> list[Tensor]:

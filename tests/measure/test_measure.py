@@ -112,6 +112,30 @@ def test_no_update_angle_where_predictions_have_no_gradient():
     assert measure(ready(Scored), x, y) == {}
 
 
+class Refreshed(ALGORITHMS["fa"]):
+    """Sets B = W before every step, as sign-symmetric rules set their signs."""
+
+    @torch.no_grad()
+    def feedback_phase(self, x):
+        for block in self.net.blocks:
+            block.synapse.B.copy_(block.synapse.weight)
+        return iter(())
+
+
+def test_feedback_that_is_set_before_a_step_is_measured_as_set():
+    algorithm = ready(Refreshed)
+    before = algorithm.net.blocks[1].synapse.B.clone()
+    assert all(v == 1 if "norm" in name else v == 0 for name, v in measure(algorithm, x, y).items())
+    assert torch.equal(algorithm.net.blocks[1].synapse.B, before)
+
+
+def test_updates_are_measured_in_training_mode():
+    algorithm = ready("fa")
+    expected = measure(algorithm, x, y)
+    assert measure(algorithm.eval(), x, y) == expected
+    assert not algorithm.training
+
+
 def test_dfa_with_one_hidden_layer_and_the_weights_themselves_is_backprop():
     net = NETWORKS["mlp"]((1, 8, 8), 4, stream(0, "init"), hidden=(5,))
     algorithm = ready("dfa", net)
@@ -156,11 +180,13 @@ def test_the_record_holds_the_angles(tmp_path):
     assert list((tmp_path / "runs").glob("*/events.out.tfevents*"))
 
 
-def test_every_and_resume(tmp_path):
-    whole = train(row("fa", "--epochs=3"), 0, Machine("cpu"), tmp_path / "whole", Measure(2))
-    assert [epoch for epoch, _ in whole.alignment["update/blocks.0"]] == [0, 2, 3]
-    again = train(row("fa", "--epochs=3"), 0, Machine("cpu"), tmp_path / "whole", Measure(2))
-    assert again.alignment == whole.alignment
+def test_resumed_is_undisturbed(tmp_path):
+    machine = Machine("cpu")
+    whole = train(row("fa", "--epochs=5"), 0, machine, tmp_path / "whole", Measure(2))
+    assert [epoch for epoch, _ in whole.alignment["update/blocks.0"]] == [0, 2, 4, 5]
+    train(row("fa", "--epochs=4"), 0, machine, tmp_path / "parts", Measure(2))
+    resumed = train(row("fa", "--epochs=5"), 0, machine, tmp_path / "parts", Measure(2))
+    assert resumed.alignment == whole.alignment
 
 
 @pytest.mark.parametrize("epochs, period", [(1, 1), (25, 1), (26, 2), (250, 10)])
