@@ -1,19 +1,29 @@
 """Table of contents: every learning algorithm by name, one file each."""
 
 from benchmark.algorithm import Algorithm
+from benchmark.algorithms.aa import AA
 from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.bp import BP
 from benchmark.algorithms.bptt import BPTT
+from benchmark.algorithms.brsf import BRSF
 from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.dfa import DFA
+from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.fa import FA
-from benchmark.algorithms.ff import FF
+from benchmark.algorithms.frsf import FRSF
+from benchmark.algorithms.ia import IA
+from benchmark.algorithms.ifa import IFA
+from benchmark.algorithms.kp import KP
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
+from benchmark.algorithms.primitives import PrimitiveSum
+from benchmark.algorithms.sa import SA
+from benchmark.algorithms.usf import USF
+from benchmark.algorithms.wm import WM
 from benchmark.registry import Registry
 
 ALGORITHMS: Registry[Algorithm] = Registry(
@@ -22,11 +32,21 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "bp": BP,
         "fa": FA,
         "dfa": DFA,
+        "usf": USF,
+        "brsf": BRSF,
+        "frsf": FRSF,
+        "kp": KP,
+        "wm": WM,
+        "ia": IA,
+        "sa": SA,
+        "aa": AA,
+        "primitives": PrimitiveSum,
+        "ifa": IFA,
+        "drtp": DRTP,
         "pepita": PEPITA,
         "afa": AFA,
         "pepita_hebbian": PEPITAHebbian,
         "pepita_tl": PEPITATL,
-        "ff": FF,
         "dtp": DTP,
         "ep": EP,
         "ep_vf": EPVF,

@@ -1,7 +1,7 @@
 """Direct feedback alignment (Nøkland 2016)."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -19,29 +19,45 @@ class DFA(Algorithm):
 
     B_k e enters at the output of block k, so the block's own derivatives (activation, pooling,
     dropout) apply. B_k is stored as ``[classes, units of h_k]``. With one hidden layer dfa is fa.
+
+    With ``feedback=shared`` all layers read one matrix of the widest layer's size: B_k is its first
+    columns, times sqrt(widest / units) so that its entries have the size a draw of its own gives
+    (Launay et al. 2020).
     """
 
     def __init__(
         self,
         net: Network,
         *,
+        feedback: Literal["per_layer", "shared"] = "per_layer",
         feedback_init: Init = "lecun_uniform",
         feedback_scale: float = 1.0,
         **base: Any,
     ) -> None:
         """
         Args:
+            feedback: a matrix for each layer, or one that all layers share.
             feedback_init: distribution of B_k; lecun_uniform is Nøkland's U(+-1/sqrt(units)).
             feedback_scale: factor on B_k.
         """
         super().__init__(net, **base)
         *hidden, (classes,) = net.shapes()[1:]
-        for k, shape in enumerate(hidden):
-            B = draw(feedback_init, (classes, math.prod(shape)), self.feedback_stream(k))
+        self.units = [math.prod(shape) for shape in hidden]
+        self.shared = feedback == "shared"
+        sizes = [max(self.units)] if self.shared else self.units
+        for k, n in enumerate(sizes):
+            B = draw(feedback_init, (classes, n), self.feedback_stream(k))
             self.register_buffer(f"B{k}", feedback_scale * B)
+
+    def send(self, e: Tensor, k: int) -> Tensor:
+        """B_k e for the k-th hidden layer, ``[N, units]``."""
+        if not self.shared:
+            return e @ self.get_buffer(f"B{k}")
+        B = self.get_buffer("B0")[:, : self.units[k]]
+        return (e * math.sqrt(max(self.units) / self.units[k])) @ B
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         *hidden, logits = h = forward_cut(self.net.blocks, x)
         e = output_error(logits, y, self.loss)
-        delta = [(e @ self.get_buffer(f"B{k}")).view_as(h_k) for k, h_k in enumerate(hidden)]
+        delta = [self.send(e, k).view_as(h_k) for k, h_k in enumerate(hidden)]
         return Credit(local_update([*delta, e], h), logits)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
@@ -17,9 +18,11 @@ class FA(Algorithm):
         delta_k = (B_{k+1}^T delta_{k+1}) * f'(a_k)        (Lillicrap et al. 2016, eq. 2)
         Delta W_k = -lr delta_k h_{k-1}^T
 
-    B has W's shape; every linear and convolutional synapse of the network gets its own. With B = W
-    this is backpropagation.
+    B has W's shape; every linear, convolutional and locally connected synapse of the network gets
+    its own. With B = W this is backpropagation.
     """
+
+    net: Network
 
     def __init__(
         self,
@@ -35,9 +38,17 @@ class FA(Algorithm):
             feedback_scale: factor on B.
         """
         super().__init__(net, **base)
-        self.net = convert(
-            net, lambda k, W: feedback_scale * draw(feedback_init, W.shape, self.feedback_stream(k))
-        )
+        self.feedback_init, self.feedback_scale = feedback_init, feedback_scale
+        self.net = convert(net, self.draw_feedback)  # type: ignore[assignment]
+
+    def draw_feedback(self, k: int, W: Tensor) -> Tensor:
+        """The initial feedback weights of the k-th synapse."""
+        B = draw(self.feedback_init, W.shape, self.feedback_stream(k))
+        return self.feedback_scale * B
+
+    def example(self) -> Tensor:
+        """One input of zeros."""
+        return torch.zeros(1, *self.net.in_shape, dtype=next(self.net.parameters()).dtype)
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         logits = self.net(x)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.networks.block import Block
+
 Loss = Literal["cross_entropy", "bce", "mse"]
 
 
@@ -76,3 +78,22 @@ def local_update(signals: Iterable[Tensor], activities: Iterable[Tensor]) -> Ten
         for delta, h in zip(signals, activities, strict=True)
     ]
     return sum(terms[1:], terms[0]) / len(activities[0])
+
+
+def forward_cut_unpooled(blocks: Iterable[nn.Module], x: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Like :func:`forward_cut`, with hidden activities as they are before a block's pooling.
+
+    Returns:
+        The hidden activities h_1 .. h_K (unpooled) and the logits.
+    """
+    *hidden, output = blocks
+    activities = []
+    for block in hidden:
+        x = x.detach()
+        if isinstance(block, Block):
+            activities.append(block.activate(block.affine(x)))
+            x = block.subsample(activities[-1])
+        else:
+            x = block(x)
+            activities.append(x)
+    return activities, output(x.detach())

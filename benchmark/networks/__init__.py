@@ -1,9 +1,12 @@
 """Networks by name. Each is an ordered list of blocks whose fold is the forward pass."""
 
+from benchmark.networks.bartunov import LocalCIFAR, LocalMNIST
 from benchmark.networks.block import Block, Dropout, Network
 from benchmark.networks.conv import LeNet, PepitaConv
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
+from benchmark.networks.resnet import ResNet18, ResNet20, ResNet50, ResNet56
+from benchmark.networks.vgg import VGG, BioTorchLeNet
 from benchmark.registry import Registry
 
 NETWORKS: Registry[Network] = Registry(
@@ -12,6 +15,14 @@ NETWORKS: Registry[Network] = Registry(
         "mlp": MLP,
         "pepita_conv": PepitaConv,
         "lenet": LeNet,
+        "biotorch_lenet": BioTorchLeNet,
+        "vgg": VGG,
+        "resnet20": ResNet20,
+        "resnet56": ResNet56,
+        "resnet18": ResNet18,
+        "resnet50": ResNet50,
+        "local_mnist": LocalMNIST,
+        "local_cifar": LocalCIFAR,
         "hopfield": Hopfield,
         "hopfield_conv": HopfieldConv,
     },

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.networks.init import Init, draw
+from benchmark.networks.local import LocallyConnected2d
 
 Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear"]
 Shape = tuple[int, ...]
@@ -132,9 +133,9 @@ class Network(nn.Module):
         return [m for m in self.modules() if isinstance(m, Dropout)]
 
     def initialize(self, init: Init, generator: torch.Generator) -> None:
-        """Draw the weights of every linear and convolutional layer; biases start at zero."""
+        """Draw the weights of every synapse (linear, conv, locally connected); biases are zero."""
         for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
+            if isinstance(module, nn.Linear | nn.Conv2d | LocallyConnected2d):
                 module.weight.data.copy_(draw(init, module.weight.shape, generator))
                 if module.bias is not None:
                     module.bias.data.zero_()

@@ -21,7 +21,11 @@ def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Gener
     * ``lecun_uniform`` U(+-1 / sqrt(fan_in)), the default of Torch7 and PyTorch
     * ``orthogonal`` (Saxe et al.), scaled to Xavier's variance as in Lee et al. 2015
     * ``zero``
+
+    A shape ``[positions, fan_out, fan_in]`` (locally connected) is drawn position by position.
     """
+    if len(shape) == 3:
+        return torch.stack([draw(init, shape[1:], generator) for _ in range(shape[0])])
     w = torch.empty(shape)
     if init == "he_uniform":
         nn.init.kaiming_uniform_(w, generator=generator)

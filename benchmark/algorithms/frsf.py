@@ -1,0 +1,38 @@
+"""Fixed random-magnitude sign-concordant feedback (Liao, Leibo & Poggio 2016)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmark.algorithms.fa import FA
+from benchmark.credit.feedback import carriers
+from benchmark.networks import Network
+
+
+class FRSF(FA):
+    """Sign symmetry: B has the signs of W, refreshed every step, and magnitudes of its own.
+
+        B = M * sign(W)                                    (Liao et al. 2016, frSF)
+        delta_k = (B_{k+1}^T delta_{k+1}) * f'(a_k)
+
+    M is fixed: the absolute values of feedback alignment's random draw. sign(0) counts as +1.
+    """
+
+    def __init__(self, net: Network, **fa: Any) -> None:
+        super().__init__(net, **fa)
+        self.carriers = carriers(self.net, self.example())
+
+    def draw_feedback(self, k: int, W: Tensor) -> Tensor:
+        return torch.copysign(super().draw_feedback(k, W), W)
+
+    @torch.no_grad()
+    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
+        self.renew_magnitudes()
+        for synapse in self.carriers:
+            synapse.B.copysign_(synapse.weight)
+        return iter(())
+
+    def renew_magnitudes(self) -> None:
+        """Change the magnitudes of every B in place, before a step; here they are fixed."""

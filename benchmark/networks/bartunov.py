@@ -1,0 +1,69 @@
+"""The convolutional and locally connected networks of Bartunov et al. 2018."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
+from benchmark.networks.init import Init
+from benchmark.networks.local import LocallyConnected2d
+
+
+class _Layer(NamedTuple):
+    channels: int
+    kernel: int
+    stride: int
+
+
+class LocalMNIST(Network):
+    """Locally connected net for MNIST: 3x3x32/2, 3x3x64/2, FC 1024 (Bartunov et al. 2018)."""
+
+    layers: tuple[_Layer, ...] = (_Layer(32, 3, 2), _Layer(64, 3, 2))
+
+    def __init__(
+        self,
+        in_shape: Shape,
+        classes: int,
+        generator: torch.Generator,
+        *,
+        weight_sharing: bool = False,
+        activation: Activation = "tanh",
+        bias: bool = True,
+        init: Init = "xavier_uniform",
+    ) -> None:
+        """
+        Args:
+            weight_sharing: convolutions of the same geometry instead.
+            activation: nonlinearity of the hidden layers.
+            bias: whether layers have biases.
+            init: initial forward weights.
+        """
+        blocks: list[nn.Module] = []
+        shape: Shape = tuple(in_shape)
+        for channels, kernel, stride in self.layers:
+            pad = kernel // 2
+            synapse: nn.Module
+            if weight_sharing:
+                synapse = nn.Conv2d(shape[0], channels, kernel, stride, pad, bias=bias)
+            else:
+                synapse = LocallyConnected2d(shape, channels, kernel, stride, pad, bias)
+            blocks.append(Block(synapse, nonlinearity(activation)))
+            side = [(n + 2 * pad - kernel) // stride + 1 for n in shape[1:]]
+            shape = (channels, *side)
+        n = math.prod(shape)
+        blocks.append(
+            Block(nn.Linear(n, 1024, bias=bias), nonlinearity(activation), reshape=nn.Flatten())
+        )
+        blocks.append(Block(nn.Linear(1024, classes, bias=bias)))
+        super().__init__(in_shape, blocks)
+        self.initialize(init, generator)
+
+
+class LocalCIFAR(LocalMNIST):
+    """Locally connected net for CIFAR: 5x5x64/2, 5x5x128/2, 3x3x256, FC 1024 (Bartunov 2018)."""
+
+    layers = (_Layer(64, 5, 2), _Layer(128, 5, 2), _Layer(256, 3, 1))
