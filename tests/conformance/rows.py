@@ -6,11 +6,17 @@ from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
 # What differs from the default: an algorithm's network, or options that a tiny problem needs.
-SETTLING = ("hopfield", ["--network.hidden=[24,16]"])
+SETTLING = ("hopfield", ["--network.hidden=[24,16]", "--network.activation=sigmoid"])
 NETWORK: dict[str, tuple[str, list[str]]] = {
     name: SETTLING for name in ("ep", "ep_vf", "chl", "bptt")
 }
-OPTIONS: dict[str, list[str]] = {"fa": ["--optim.lr=0.005"]}
+OPTIONS: dict[str, list[str]] = {
+    "fa": ["--optim.lr=0.005"],
+    "ep": ["--optim.lr=0.2"],
+    "ep_vf": ["--optim.lr=1"],
+    "chl": ["--optim.lr=0.1"],
+    "bptt": ["--optim.lr=0.2"],
+}
 
 # Algorithms whose error travels down through synapses, by autograd, inside one scalar.
 THROUGH_SYNAPSES = {"bp", "fa", "bptt"}
