@@ -46,7 +46,8 @@ class IFA(Algorithm):
         self.register_buffer("B0", feedback_scale * B)
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
-        *blocks, output = self.net.blocks
+        blocks: list[Block] = list(self.net.blocks)  # type: ignore[arg-type]
+        *blocks, output = blocks
         a, h = [], []  # preactivations, and activities before pooling
         for block in blocks:
             a.append(block.affine(x))
@@ -55,8 +56,8 @@ class IFA(Algorithm):
         logits = output(x)
         e = output_error(logits, y, self.loss)
         with torch.no_grad():
-            pooled, backwards = torch.func.vjp(blocks[0].subsample, h[0].detach())
-            delta = list(backwards((e @ self.get_buffer("B0")).view_as(pooled)))
+            unpool = torch.func.vjp(blocks[0].subsample, h[0].detach())
+            delta = list(unpool[1]((e @ self.get_buffer("B0")).view_as(unpool[0])))
             for below, block, a_k in zip(blocks, blocks[1:], a, strict=False):
                 delta.append(linear_part(block, self._through(below, a_k, delta[-1])))
         return Credit(local_update([*delta, e], [*h, logits]), logits)
@@ -64,15 +65,14 @@ class IFA(Algorithm):
     @staticmethod
     def _through(block: Block, a: Tensor, delta: Tensor) -> Tensor:
         """delta * f'(a), pooled as the activities are."""
-        above = torch.func.jvp(lambda a: block.subsample(block.activate(a)), (a.detach(),), (delta,))
+        above = torch.func.jvp(
+            lambda a: block.subsample(block.activate(a)), (a.detach(),), (delta,)
+        )
         return above[1]
 
 
 def linear_part(block: Block, x: Tensor) -> Tensor:
     """W x: the block's affine part without its bias."""
     x = x if block.reshape is None else block.reshape(x)
-    if block.synapse.bias is None:
-        return block.synapse(x)
-    return torch.func.functional_call(
-        block.synapse, {"bias": torch.zeros_like(block.synapse.bias)}, (x,)
-    )
+    zeros = {} if block.synapse.bias is None else {"bias": 0 * block.synapse.get_parameter("bias")}
+    return torch.func.functional_call(block.synapse, zeros, (x,))

@@ -114,11 +114,12 @@ class PrimitiveSum(LearnedFeedback):
     @torch.no_grad()
     def _rescale_gradients(self, keep: float = 0.99) -> None:
         """g <- g / sqrt(v) with v the bias-corrected running mean of g^2 (RMSprop)."""
-        if all(B.grad is None for B in self.feedback_weights()):
+        gradients = [B.grad for B in self.feedback_weights() if B.grad is not None]
+        if not gradients:  # a step of other parameters
             return
         self.get_buffer("adaptive_steps").add_(1)
         correction = 1 - keep ** self.get_buffer("adaptive_steps")
-        for k, B in enumerate(self.feedback_weights()):
+        for k, gradient in enumerate(gradients):
             v = self.get_buffer(f"mean_square{k}")
-            v.lerp_(B.grad.square(), 1 - keep)
-            B.grad.div_((v / correction).sqrt() + 1e-8)
+            v.lerp_(gradient.square(), 1 - keep)
+            gradient.div_((v / correction).sqrt() + 1e-8)

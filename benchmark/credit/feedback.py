@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn.grad import conv2d_weight
 
 from benchmark.errors import UserError
 from benchmark.networks.local import LocallyConnected2d
@@ -96,8 +98,8 @@ class Synapse(nn.Module):
         in_shape: shape of one input, once :func:`carriers` has found that errors come back.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Any
     B: Tensor
     shares_update = False
     observed = False
@@ -132,11 +134,10 @@ class Synapse(nn.Module):
         return y.numel() // len(self.weight)
 
     def shaped_bias(self) -> Tensor:
-        assert self.bias is not None
         return self.bias.detach()
 
 
-class FeedbackLinear(Synapse, nn.Linear):
+class FeedbackLinear(Synapse, nn.Linear):  # type: ignore[misc]
     """``nn.Linear`` whose error returns through B."""
 
     def transmit(self, x: Tensor, B: Tensor) -> Tensor:
@@ -177,7 +178,7 @@ class FeedbackConv2d(Synapse, nn.Conv2d):  # type: ignore[misc]
         return F.conv_transpose2d(y, B, None, stride, padding, rest, groups, dilation)
 
     def correlation(self, x: Tensor, y: Tensor) -> Tensor:
-        total = nn.grad.conv2d_weight(x, list(self.weight.shape), y, *self.geometry)
+        total = conv2d_weight(x, list(self.weight.shape), y, *self.geometry)
         return total / self.samples(y)
 
     def shaped_bias(self) -> Tensor:
@@ -195,7 +196,7 @@ class FeedbackLocal(Synapse, LocallyConnected2d):  # type: ignore[misc]
 
     def adjoint(self, y: Tensor, B: Tensor) -> Tensor:
         patches = torch.einsum("nol,lok->nkl", y.flatten(2), B)
-        size = list(self.in_shape[-2:])
+        size = self.in_shape[-2:]
         return F.fold(patches, size, self.kernel_size, 1, self.padding, self.stride)
 
     def correlation(self, x: Tensor, y: Tensor) -> Tensor:
@@ -234,7 +235,7 @@ def convert(net: nn.Module, draw: Draw) -> nn.Module:
         ):
             raise UserError(f"cannot convert {synapse}: only explicit zero padding")
         synapse.__class__ = _ASYMMETRIC[type(synapse)]
-        synapse.register_buffer("B", draw(k, synapse.weight.detach()))
+        synapse.register_buffer("B", draw(k, synapse.get_parameter("weight").detach()))
     return net
 
 
