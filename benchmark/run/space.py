@@ -34,7 +34,11 @@ def space_text(asked: list[str], algorithm: str, lr: float) -> dict[str, str]:
         return {key: text for key, _, text in pairs}
     path = CONFIGS / "tune" / f"{algorithm}.yaml"
     if path.exists():
-        return {key: str(text) for key, text in read_config(path).items()}
+        texts = read_config(path)
+        for key, text in texts.items():
+            if not isinstance(text, str):  # YAML takes 1:30 for the number 90
+                raise UserError(f"{path}: quote the range of {key}")
+        return texts
     return {"optim.lr": f"{lr / 30:.2g}:{lr * 30:.2g}:log"}
 
 

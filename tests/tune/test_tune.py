@@ -14,8 +14,9 @@ import yaml
 from lightning.pytorch import Trainer
 
 from benchmark.cli import main
+from benchmark.errors import UserError
 from benchmark.run.bench import rows_to_run
-from benchmark.run.parse import Names
+from benchmark.run.parse import CONFIGS, Names, read_config
 from benchmark.run.space import parse_space, space_text
 from benchmark.run.tune import Search
 
@@ -122,6 +123,21 @@ def test_kinds_of_ranges():
     assert space["c"].choices == ("x", "y") and space["e"].choices == (True, False)
 
 
+@pytest.mark.parametrize("path", (CONFIGS / "tune").glob("*.yaml"), ids=lambda path: path.stem)
+def test_every_space_of_the_suite_fits_its_algorithm(path):
+    names = Names(path.stem, "mnist5k", "mlp")
+    search = Search(names, read_config(names.default_config), [], [], "test")
+    assert set(search.space) == set(yaml.safe_load(path.read_text()))
+
+
+def test_a_range_that_yaml_takes_for_a_number(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmark.run.space.CONFIGS", tmp_path)
+    (tmp_path / "tune").mkdir()
+    (tmp_path / "tune" / "dfa.yaml").write_text("optim.lr: 1:30")
+    with pytest.raises(UserError, match="quote"):
+        space_text([], "dfa", 1.0)
+
+
 def test_without_a_space_the_learning_rate_is_searched():
     assert space_text([], "unheard", 0.3) == {"optim.lr": "0.01:9:log"}
 
@@ -172,6 +188,6 @@ def test_broken_storage_is_one_clear_line(searched, tmp_path, capsys):
 def test_two_processes_never_share_a_study(searched, capsys):
     (path,) = searched.glob("tune/*/lock")
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert main(command(searched, trials=9)) == 2
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert main(command(searched, trials=6)) == 2
     assert "another process" in capsys.readouterr().err
