@@ -111,8 +111,8 @@ class FF(Algorithm):
 
     def learns(self, k: int) -> bool:
         """Whether layer ``k`` learns now: all do, or one after the other."""
-        epochs, layers = self.trainer.max_epochs or 1, len(self.net.blocks)
-        return k == self.current_epoch * layers // epochs if self.greedy else True
+        layers = len(self.net.blocks)
+        return not self.greedy or k == self.current_epoch * layers // (self.trainer.max_epochs or 1)
 
     def predict(self, x: Tensor) -> Tensor:
         if not self.by_goodness:
