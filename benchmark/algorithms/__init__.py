@@ -3,25 +3,31 @@
 from benchmark.algorithm import Algorithm
 from benchmark.algorithms.aa import AA
 from benchmark.algorithms.afa import AFA
+from benchmark.algorithms.ao_sdtp import AOSDTP
 from benchmark.algorithms.bp import BP
 from benchmark.algorithms.bptt import BPTT
 from benchmark.algorithms.brsf import BRSF
 from benchmark.algorithms.chl import CHL
+from benchmark.algorithms.ddtp_linear import DDTPLinear
 from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.fa import FA
+from benchmark.algorithms.ff import FF
 from benchmark.algorithms.frsf import FRSF
 from benchmark.algorithms.ia import IA
 from benchmark.algorithms.ifa import IFA
 from benchmark.algorithms.kp import KP
+from benchmark.algorithms.ldtp import LDTP
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.algorithms.sa import SA
+from benchmark.algorithms.sdtp import SDTP
+from benchmark.algorithms.tp import TP
 from benchmark.algorithms.usf import USF
 from benchmark.algorithms.wm import WM
 from benchmark.registry import Registry
@@ -47,7 +53,13 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "afa": AFA,
         "pepita_hebbian": PEPITAHebbian,
         "pepita_tl": PEPITATL,
+        "ff": FF,
+        "tp": TP,
         "dtp": DTP,
+        "sdtp": SDTP,
+        "ao_sdtp": AOSDTP,
+        "ddtp_linear": DDTPLinear,
+        "ldtp": LDTP,
         "ep": EP,
         "ep_vf": EPVF,
         "chl": CHL,

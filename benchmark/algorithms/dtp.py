@@ -82,10 +82,14 @@ class DTP(Targeted):
 
     def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
         """Targets of the hidden activities."""
-        *h, logits = encoding.h
-        e = output_error(logits, y, self.loss)
-        top = h[-1] - self.step * self._through_output(h[-1], e)
-        return difference_targets(h, top, encoding.inverses)
+        h = encoding.h[:-1]
+        top = self.top_target(encoding, y)
+        return difference_targets(h, top, self.differences(encoding)[: len(h) - 1])
+
+    def top_target(self, encoding: Encoding, y: Tensor) -> Tensor:
+        """t_K: one gradient step from h_K."""
+        h, logits = encoding.h[-2:]
+        return h - self.step * self._through_output(h, output_error(logits, y, self.loss))
 
     def _through_output(self, h: Tensor, e: Tensor) -> Tensor:
         """dJ/dh_K = (dlogits/dh_K)^T e, each sample's own."""
@@ -99,7 +103,6 @@ class DTP(Targeted):
         for k in which:
             h = encoding.h[k].detach()
             corrupted = h + self.noise_like(h, self.noise_sd[k])
-            with torch.no_grad():
-                code, switches = self.encode(k, corrupted)
+            code, switches = self.encode(k, corrupted)
             losses.append(squared_distance(self.decoders[k](code, switches), corrupted))
         return torch.stack(losses).sum()

@@ -9,23 +9,24 @@ from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
 from benchmark.credit.decoders import Decoder, Placing, encode, encode_cut
-from benchmark.credit.targets import Map
+from benchmark.credit.targets import Difference, Map
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 
 
 class Encoding(NamedTuple):
-    """Activities h_1 .. h_L of a batch, cut between blocks, and the decoders g_2 .. at them."""
+    """Activities h_1 .. h_L of a batch, cut between blocks, and the blocks' pooling switches."""
 
     h: list[Tensor]
-    inverses: list[Map]
+    switches: list[Tensor | None]
 
 
 class Targeted(Algorithm):
     """Base of the target propagation family. ``decoders[k]`` maps h_{k+2} to h_{k+1}."""
 
     placing: Placing = "after"
+    decoders: Any  # an nn.ModuleList of decoders
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Targeted(Algorithm):
         self.decoder_lr = self._per_decoder("decoder_lr", decoder_lr)
         self.iterations = self._per_decoder("decoder_iterations", decoder_iterations)
 
-    def build_decoders(self) -> list[Decoder]:
+    def build_decoders(self) -> list[Any]:
         """Decoders of the hidden blocks but the first."""
         return [self.decoder_of(k) for k in range(1, len(self.net.blocks) - 1)]
 
@@ -83,13 +84,22 @@ class Targeted(Algorithm):
     # ---- activities and noise -----------------------------------------------------------------
 
     def encode_all(self, x: Tensor) -> Encoding:
-        h, switches = encode_cut(self.net.blocks, x)
-        pairs = zip(self.decoders, switches[1:], strict=False)
-        return Encoding(h, [partial(g, switches=s) for g, s in pairs])
+        return Encoding(*encode_cut(self.net.blocks, x))
 
+    @torch.no_grad()
     def encode(self, k: int, h_below: Tensor) -> tuple[Tensor, Tensor | None]:
         """What ``decoders[k]`` decodes, and its switches, from activities of the block below."""
         return encode(self.net.blocks[k + 1], h_below)
+
+    def differences(self, encoding: Encoding) -> list[Difference]:
+        """The maps g_k(t) - g_k(h) of the hidden blocks' decoders, g_2 .. g_K, and above."""
+        pairs = zip(self.decoders, encoding.switches[1:], strict=False)
+        return [partial(g.difference, switches=s) for g, s in pairs]
+
+    def inverses(self, encoding: Encoding) -> list[Map]:
+        """The maps g_k themselves."""
+        pairs = zip(self.decoders, encoding.switches[1:], strict=False)
+        return [partial(g, switches=s) for g, s in pairs]
 
     def noise_like(self, h: Tensor, sd: float) -> Tensor:
         """Gaussian noise in the shape of ``h``."""

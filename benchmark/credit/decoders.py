@@ -44,7 +44,7 @@ class Decoder(nn.Module):
     """g: activity of ``block`` -> activity of the block below it.
 
     The mirror image of the block: undo the pooling (a max-pool by its switches), a linear,
-    transposed convolutional or transposed locally connected synapse with a bias, undo the reshape.
+    transposed convolutional or transposed locally connected synapse, undo the reshape.
 
     Args:
         block: the block to invert.
@@ -52,7 +52,8 @@ class Decoder(nn.Module):
         shape_below: shape of one sample's activity of ``below``.
         placing: the nonlinearity comes ``after`` the synapse and is that of the block below, so
             that outputs can be activities of it (Lee et al. 2015); or ``before`` it and is the
-            block's own, so that g's Jacobian can be the transpose of the block's (Ernoult 2022).
+            block's own, so that g's Jacobian can be the transpose of the block's (Ernoult et al.
+            2022), and there is no bias, since only differences of outputs are used.
 
     Raises:
         UserError: for a synapse or a pooling that no decoder is known for.
@@ -66,7 +67,7 @@ class Decoder(nn.Module):
             raise UserError(f"no decoder is known for a block {type(block).__name__}")
         if not isinstance(block.pool, nn.MaxPool2d | nn.AvgPool2d | None):
             raise UserError(f"no decoder is known for the pooling {type(block.pool).__name__}")
-        self.synapse = mirrored(block.synapse, shape_below)
+        self.synapse = mirrored(block.synapse, shape_below, placing == "after")
         self.activation = copy.deepcopy((below if placing == "after" else block).activation)
         self.placing, self.shape_below = placing, shape_below
         self.pool = block.pool
@@ -74,17 +75,48 @@ class Decoder(nn.Module):
             self.unpooled = _conv_shape(block.synapse, shape_below)
 
     def forward(self, h: Tensor, switches: Tensor | None = None) -> Tensor:
+        below = self.synapse(self._before(h, switches))
+        if self.placing == "after":
+            below = self.activation(below)
+        return below.view(len(h), *self.shape_below)
+
+    def difference(self, t: Tensor, h: Tensor, switches: Tensor | None = None) -> Tensor:
+        """g(t) - g(h), by a single product where g ends with its synapse."""
+        if self.placing == "after":
+            return self(t, switches) - self(h, switches)
+        code = self._before(t, switches) - self._before(h, switches)
+        return self.synapse(code).view(len(h), *self.shape_below)
+
+    def _before(self, h: Tensor, switches: Tensor | None) -> Tensor:
+        """Everything that precedes the synapse."""
         if self.pool is not None:
             h = unpool(self.pool, h, switches, self.unpooled)
-        if self.placing == "after":
-            return self.activation(self.synapse(h)).view(len(h), *self.shape_below)
-        return self.synapse(self.activation(h)).view(len(h), *self.shape_below)
+        return self.activation(h) if self.placing == "before" else h
 
     def initialize(self, init: Init, generator: torch.Generator) -> None:
-        """Draw the weights; the bias starts at zero."""
-        W: Tensor = self.synapse.weight  # type: ignore[assignment]
+        """Draw the weights; biases start at zero."""
+        for layer in self.children():
+            for name, p in layer.named_parameters():
+                p.data.copy_(
+                    draw(init, p.shape, generator) if name == "weight" else torch.zeros(p.shape)
+                )
+
+
+class DirectDecoder(nn.Module):
+    """Q: a change of the output ``[N, classes]`` -> a change of one layer, linear, without bias."""
+
+    def __init__(self, classes: int, shape: Shape) -> None:
+        super().__init__()
+        self.synapse = nn.Linear(classes, math.prod(shape), bias=False)
+        self.shape = shape
+
+    def forward(self, change: Tensor) -> Tensor:
+        return self.synapse(change).view(len(change), *self.shape)
+
+    def initialize(self, init: Init, generator: torch.Generator) -> None:
+        """Draw the weights."""
+        W = self.synapse.weight
         W.data.copy_(draw(init, W.shape, generator))
-        self.synapse.bias.data.zero_()  # type: ignore[union-attr, operator]
 
 
 def _conv_shape(synapse: nn.Module, shape: Shape) -> Shape:
@@ -108,29 +140,22 @@ def unpool(pool: nn.Module, h: Tensor, switches: Tensor | None, size: Shape) -> 
 
 
 @singledispatch
-def mirrored(synapse: nn.Module, shape_below: Shape) -> nn.Module:
+def mirrored(synapse: nn.Module, shape_below: Shape, bias: bool) -> nn.Module:
     """A fresh layer from the outputs of ``synapse`` to its inputs, of the same kind."""
     raise UserError(f"no decoder is known for a synapse {type(synapse).__name__}")
 
 
 @mirrored.register
-def _(synapse: nn.Linear, shape_below: Shape) -> nn.Module:
-    return nn.Linear(synapse.out_features, synapse.in_features)
+def _(synapse: nn.Linear, shape_below: Shape, bias: bool) -> nn.Module:
+    return nn.Linear(synapse.out_features, synapse.in_features, bias=bias)
 
 
 @mirrored.register
-def _(synapse: nn.Conv2d, shape_below: Shape) -> nn.Module:
+def _(synapse: nn.Conv2d, shape_below: Shape, bias: bool) -> nn.Module:
     c = synapse
     padding: Any = c.padding
-    made = _conv_shape(c, shape_below)
-    lost = [
-        n
-        - (
-            (made[i] - 1) * c.stride[i]
-            - 2 * padding[i]
-            + c.dilation[i] * (c.kernel_size[i] - 1)
-            + 1
-        )
+    lost = [  # inputs that the stride leaves out at the border
+        (n + 2 * padding[i] - c.dilation[i] * (c.kernel_size[i] - 1) - 1) % c.stride[i]
         for i, n in enumerate(shape_below[1:])
     ]
     return nn.ConvTranspose2d(
@@ -141,5 +166,6 @@ def _(synapse: nn.Conv2d, shape_below: Shape) -> nn.Module:
         padding,
         output_padding=tuple(lost),  # type: ignore[arg-type]
         groups=c.groups,
+        bias=bias,
         dilation=c.dilation,  # type: ignore[arg-type]
     )

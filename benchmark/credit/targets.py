@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from benchmark.credit.local import Loss
+
 Map = Callable[[Tensor], Tensor]
+Difference = Callable[[Tensor, Tensor], Tensor]
+
+
+def prediction(logits: Tensor, loss: Loss = "cross_entropy") -> Tensor:
+    """The outputs that a loss compares with one-hot labels, ``[N, classes]``."""
+    if loss == "cross_entropy":
+        return logits.softmax(-1)
+    return logits.sigmoid() if loss == "bce" else logits
 
 
 @torch.no_grad()
@@ -21,7 +31,7 @@ def propagated_targets(top_target: Tensor, inverses: Sequence[Map]) -> list[Tens
 
 @torch.no_grad()
 def difference_targets(
-    activities: Sequence[Tensor], top_target: Tensor, inverses: Sequence[Map]
+    activities: Sequence[Tensor], top_target: Tensor, differences: Sequence[Difference]
 ) -> list[Tensor]:
     """Targets t_1 .. t_K of activities h_1 .. h_K by difference target propagation.
 
@@ -30,11 +40,12 @@ def difference_targets(
     Args:
         activities: h_1 .. h_K.
         top_target: t_K, in the shape of h_K.
-        inverses: g_2 .. g_K.
+        differences: d_2 .. d_K, each d_k(t, h) = g_k(t) - g_k(h).
     """
     targets = [top_target]
-    for h_below, h, g in zip(activities[-2::-1], activities[:0:-1], inverses[::-1], strict=True):
-        targets.append(h_below - g(h) + g(targets[-1]))
+    below, above = activities[-2::-1], activities[:0:-1]
+    for h_below, h, d in zip(below, above, reversed(differences), strict=True):
+        targets.append(h_below + d(targets[-1], h))
     return targets[::-1]
 
 
@@ -47,3 +58,30 @@ def layer_losses(activities: Sequence[Tensor], targets: Sequence[Tensor]) -> Ten
     """sum_k 1/2 ||h_k - t_k||^2 / N: every layer chases its own target."""
     pairs = zip(activities, targets, strict=True)
     return torch.stack([squared_distance(h, t.detach()) for h, t in pairs]).sum()
+
+
+def difference_reconstruction_loss(decoded: Tensor, noise: Tensor, sd: float) -> Tensor:
+    """1/2 ||d - noise||^2 / sd^2 / N: the difference reconstruction loss of Meulemans et al. 2020.
+
+    Args:
+        decoded: d = Q (f(h + noise) - f(h)), where f leads from h to the output.
+        noise: what was added to h, Gaussian of standard deviation ``sd``.
+    """
+    return squared_distance(decoded, noise) / sd**2
+
+
+def local_difference_reconstruction_loss(
+    noise: Tensor, from_below: Tensor, from_above: Tensor
+) -> Tensor:
+    """The loss that makes g's Jacobian the transpose of f's (Ernoult et al. 2022, eq. 12).
+
+        (-2 <noise, g(f(h + noise)) - g(f(h))>  +  ||g(f(h) + noise') - g(f(h))||^2) / N
+
+    In expectation, for small noise of variance s^2: s^2 (-2 tr(J_g J_f) + ||J_g||^2).
+
+    Args:
+        noise: what was added to the activities below.
+        from_below: g(f(h + noise)) - g(f(h)).
+        from_above: g(f(h) + noise') - g(f(h)), for noise' of the same size.
+    """
+    return (from_above.square().sum() - 2 * (noise * from_below).sum()) / len(noise)
