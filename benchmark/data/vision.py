@@ -63,8 +63,9 @@ class VisionData(ResidentData):
         except (OSError, RuntimeError, HTTPException) as error:
             if folder.is_dir():
                 return  # another machine on the same disk was faster
+            reason = " ".join(str(error).split())  # torchvision's runs over several lines
             raise UserError(
-                f"{self.name} is not in {folder} and cannot be downloaded ({error}): put "
+                f"{self.name} is not in {folder} and cannot be downloaded ({reason}): put "
                 f"{self.files} there, or train-*.parquet and test-*.parquet in "
                 f"{Path(self.root, self.name)}"
             ) from error

@@ -6,7 +6,6 @@ import pickle
 import struct
 import sys
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +82,7 @@ def test_broken_idx_files_are_named(tmp_path, name, keep, message):
 def test_no_network(tmp_path, monkeypatch):
     def offline(root, download):
         (Path(root) / "FashionMNIST" / "raw").mkdir(parents=True)
-        raise URLError("no network")
+        raise RuntimeError("Error downloading\nTried http://there, got:\nno network\n")
 
     monkeypatch.setattr(FashionMnist, "source", staticmethod(offline))
     with pytest.raises(UserError, match="put the four unpacked idx files") as error:
