@@ -12,16 +12,35 @@ NETWORK: dict[str, tuple[str, list[str]]] = {
 }
 OPTIONS: dict[str, list[str]] = {
     "fa": ["--optim.lr=0.005"],
+    "ia": ["--network.hidden=[64]"],
+    "sa": ["--optim.lr=0.01"],
+    "aa": ["--network.hidden=[64]", "--optim.lr=0.01"],
+    "primitives": ["--network.hidden=[64]"],
+    "ifa": ["--network.hidden=[64]"],
+    "drtp": ["--network.hidden=[64]", "--network.activation=tanh"],
     "ep": ["--optim.lr=0.2"],
     "ep_vf": ["--optim.lr=1"],
     "chl": ["--optim.lr=0.1"],
     "bptt": ["--optim.lr=0.2"],
+    "pepita": ["--optim.lr=0.05", "--network.hidden=[64]"],
+    "afa": ["--optim.lr=0.05", "--network.hidden=[64]"],
+    "pepita_hebbian": ["--network.hidden=[64]"],
+    "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
 }
 
 # Algorithms whose error travels down through synapses, by autograd, inside one scalar.
-THROUGH_SYNAPSES = {"bp", "fa", "bptt"}
+LEARNED_FEEDBACK = {"kp", "wm", "ia", "sa", "aa", "primitives"}
+THROUGH_SYNAPSES = {"bp", "fa", "usf", "brsf", "frsf", "bptt"} | LEARNED_FEEDBACK
 # Options without injected noise, where two processes must equal one on the joined batch.
-QUIET: dict[str, list[str]] = {"dtp": ["--algorithm.noise=0"]}
+QUIET: dict[str, list[str]] = {
+    "dtp": ["--algorithm.noise=0"],
+    "wm": ["--algorithm.noise.before=0", "--algorithm.noise.every=0"],
+    "ia": ["--algorithm.normalize=false"],  # statistics of the batch, as in batch norm
+    "aa": ["--algorithm.normalize=false"],
+    "primitives": ["--algorithm.normalize=false"],
+}
+# Algorithms whose processes draw noise of their own (negative data): two do not equal one.
+OWN_NOISE = {"ff"}
 
 
 def row_of(name: str, *options: str, epochs: int = 2) -> Row:

@@ -12,7 +12,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.run.runner import Machine, run, run_folder
-from tests.conformance.rows import QUIET, built, row_of
+from tests.conformance.rows import OWN_NOISE, QUIET, built, row_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,10 +47,12 @@ def two_processes(tmp_path_factory):
 def test_two_processes_equal_one_on_the_joined_batches(name, two_processes, tmp_path):
     """assert_replicas_equal has compared the two ranks bit for bit at the end of each run."""
     row = row_of(name, "--precision=64-true", *QUIET.get(name, []), epochs=1)
-    one = run(row, 0, Machine(accelerator="cpu"), tmp_path)
     record = next((two_processes / "records").glob(f"*{row.hash}-s0.json"))
     two = json.loads(record.read_text())
     assert two["environment"]["world_size"] == 2
+    if name in OWN_NOISE:
+        return
+    one = run(row, 0, Machine(accelerator="cpu"), tmp_path)
     assert two["metrics"]["test_acc"] == pytest.approx(one["metrics"]["test_acc"], abs=0.11)
     assert two["metrics"]["train_loss"] == pytest.approx(one["metrics"]["train_loss"], rel=1e-6)
     for a, b in zip(_weights(tmp_path, row), _weights(two_processes, row), strict=True):

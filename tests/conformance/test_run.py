@@ -14,7 +14,7 @@ every = pytest.mark.parametrize("name", list(ALGORITHMS))
 CPU = Machine(accelerator="cpu", checkpoint_seconds=0)
 
 # Algorithms whose buffers follow the weights by definition.
-REFRESHED: set[str] = set()
+REFRESHED = {"usf", "brsf", "frsf"}
 
 
 def weights(results, row, seed=0):
