@@ -89,3 +89,23 @@ def test_normalized_activities_keep_the_response_linear():
         rule.credit(x.view(-1, 1, 2, 3), y).objective, rule.net.blocks[1].synapse.B
     )
     torch.testing.assert_close(dB, -(z @ W2.T).T @ z / len(x), rtol=1e-6, atol=1e-8)
+
+
+def test_adaptive_steps_divide_by_the_running_root_mean_square():
+    """Two steps by hand: v <- 0.99 v + 0.01 g^2, corrected for its start at zero."""
+    net, _ = network()
+    x, y, _ = data()
+    rule = PrimitiveSum(net, classes=3, **{**ZERO, "self_": 1.0, "decay": 0.5}, adaptive=True)
+    rule.double()
+    rule._trainer = type("Trainer", (), {"max_epochs": 1})()
+    (optimizer,), _ = rule.configure_optimizers()
+    B, W = (rule.net.blocks[2].synapse.get_parameter(name) for name in ("B", "weight"))
+    expected, v = B.detach().clone(), torch.zeros_like(B)
+    for step in (1, 2):
+        g = 0.5 * expected - W.detach()
+        v = 0.99 * v + 0.01 * g**2
+        expected -= rule.feedback_lr * g / (v / (1 - 0.99**step)).sqrt()
+        optimizer.zero_grad()
+        rule.credit(x.view(-1, 1, 2, 3), y).objective.backward()
+        optimizer.step()
+        torch.testing.assert_close(B.detach(), expected, rtol=1e-6, atol=1e-9)
