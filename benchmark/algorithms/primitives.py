@@ -68,7 +68,7 @@ class PrimitiveSum(LearnedFeedback):
         for synapse in self.carriers:
             synapse.observed = running and self.weights.need_activity
         if adaptive:
-            self.register_buffer("adaptive_steps", torch.zeros(()))
+            self.register_buffer("adaptive_steps", torch.zeros(1))
             for k, B in enumerate(self.feedback_weights()):
                 self.register_buffer(f"mean_square{k}", torch.zeros_like(B))
 
