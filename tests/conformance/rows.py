@@ -12,10 +12,10 @@ NETWORK: dict[str, tuple[str, list[str]]] = {
 }
 OPTIONS: dict[str, list[str]] = {
     "fa": ["--optim.lr=0.005"],
-    "ia": ["--network.hidden=[64]"],
+    "ia": ["--network.hidden=[64,32]"],
     "sa": ["--optim.lr=0.01"],
-    "aa": ["--network.hidden=[64]", "--optim.lr=0.01"],
-    "primitives": ["--network.hidden=[64]"],
+    "aa": ["--network.hidden=[64,32]", "--optim.lr=0.01"],
+    "primitives": ["--network.hidden=[64,32]"],
     "ifa": ["--network.hidden=[64]"],
     "drtp": ["--network.hidden=[64]", "--network.activation=tanh"],
     "ep": ["--optim.lr=0.2"],
