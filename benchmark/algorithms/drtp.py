@@ -13,6 +13,7 @@ from benchmark.credit.local import (
     one_hot,
     output_error,
 )
+from benchmark.measure.angles import angle, direct_pairs
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
 
@@ -57,3 +58,8 @@ class DRTP(Algorithm):
         delta = [(label @ self.get_buffer(f"B{k}")).view_as(h_k) for k, h_k in enumerate(hidden)]
         e = output_error(logits, y, self.loss)
         return Credit(local_update([*delta, e], [*hidden, logits]), logits)
+
+    def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """The angle of -B_k with the weights downstream: y* stands for -e, of which it is part."""
+        pairs = direct_pairs(self, self.net)
+        return {f"feedback/{name}": angle(-B, W) for name, (B, W) in pairs.items()}

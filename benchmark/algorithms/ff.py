@@ -129,6 +129,9 @@ class FF(Algorithm):
         readout = {"name": "readout", "params": params, "lr": self.readout_lr}
         return [*super().param_groups(), readout] if params else super().param_groups()
 
+    def reference(self, x: Tensor, y: Tensor) -> None:
+        """None: the layers follow losses of their own, none of them a common one's gradient."""
+
     def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Each layer's mean goodness per unit, on positive and on negative data."""
         positive, negative, _ = self.contrasted(x, y, None)

@@ -106,7 +106,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
     """All angles and norm ratios of an algorithm now, for inputs ``x`` with labels ``y``.
 
     The update and the gradient are averaged over all processes. Both passes share dropout masks.
-    Algorithms whose predictions are not differentiable have no update angles.
+    Algorithms without a reference have no update angles.
     """
     net, values = algorithm.net, {}
     layers = {name: m for name, m in synapses(net).items() if m.weight.requires_grad}
@@ -127,6 +127,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
             for name, u, g in zip(layers, update, gradient, strict=True):
                 values[f"update/{name}"] = angle(u, g)
                 values[f"norm_ratio/{name}"] = norm_ratio(u, g)
+        algorithm.begin_step(noise)
         with torch.no_grad():
             values |= algorithm.measurements(x, y)
     numbers = torch.stack(list(values.values())).tolist() if values else []

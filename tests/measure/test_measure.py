@@ -147,13 +147,22 @@ def test_dfa_with_one_hidden_layer_and_the_weights_themselves_is_backprop():
         assert values[f"norm_ratio/{layer}"] == pytest.approx(1, abs=1e-6)
 
 
+def test_the_label_of_drtp_stands_for_the_negative_error():
+    net = NETWORKS["mlp"]((1, 8, 8), 4, stream(0, "init"), hidden=(5,))
+    algorithm = ready("drtp", net)
+    algorithm.B0.copy_(-net.blocks[1].synapse.weight.detach())
+    values = measure(algorithm, x, y)
+    assert values["feedback/blocks.0"] == 0
+    assert values["update/blocks.0"] < 90
+
+
 def row(algorithm, *options):
     names = Names(algorithm, "mnist5k", "mlp")
     args = ["--network.hidden=[12,8]", "--network.dropout=0.2", "--epochs=2", *options]
     return to_row(parse(row_parser(names), {}, args, "test"))
 
 
-@pytest.mark.parametrize("algorithm", ["bp", "fa", "pepita", "dtp"])
+@pytest.mark.parametrize("algorithm", ["bp", "brsf", "ia", "pepita", "dtp", "ff"])
 def test_measuring_leaves_the_run_bit_for_bit(tmp_path, algorithm):
     finished = {
         every: train(row(algorithm), 0, Machine("cpu"), tmp_path / str(every), Measure(every))
