@@ -17,6 +17,7 @@ commands:
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
   perf         time our training steps against bare PyTorch loops
+  theory       run an experiment of a theory paper: numbers and figure into results/theory/
   list         algorithms, networks and datasets by name
 
 python -m benchmark bench --algorithm dfa --dataset mnist --network mlp --help
@@ -128,6 +129,14 @@ def perf(args: list[str]) -> None:
     measure(args)
 
 
+def theory(args: list[str]) -> None:
+    """Theory beside simulation: numbers and a figure."""
+    from benchmark.theory import main as run_experiment
+
+    parser = _Parser(prog="python -m benchmark theory", description=theory.__doc__)
+    run_experiment(parser, args)
+
+
 def names(args: list[str]) -> None:
     """Print what is registered, a line each."""
     from benchmark.algorithms import ALGORITHMS
@@ -146,5 +155,6 @@ COMMANDS = {
     "plots": plots,
     "tune": tune,
     "perf": perf,
+    "theory": theory,
     "list": names,
 }
