@@ -13,8 +13,8 @@ from tests.conformance.rows import row_of
 every = pytest.mark.parametrize("name", list(ALGORITHMS))
 CPU = Machine(accelerator="cpu", checkpoint_seconds=0)
 
-# Algorithms whose buffers follow the weights by definition.
-REFRESHED = {"usf", "brsf", "frsf"}
+# Algorithms whose buffers change by definition: signs of the weights, running mean squares.
+REFRESHED = {"usf", "brsf", "frsf", "ia", "primitives"}
 
 
 def weights(results, row, seed=0):

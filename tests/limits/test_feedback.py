@@ -203,6 +203,19 @@ def test_torchvision_blocks_fold_to_torchvisions_network():
     assert torch.equal(plain(x), net(x))
 
 
+def test_residual_block_adds_the_padded_shortcut_before_its_nonlinearity():
+    net, _, _ = build("resnet20")
+    block = net.blocks[4].eval()  # 16 -> 32 channels, stride 2
+    x = torch.randn(2, 16, 6, 6, generator=torch.Generator().manual_seed(0))
+    c1, c2 = block.conv1.weight, block.conv2.weight
+    scale = (1 + block.bn1.eps) ** -0.5  # batch norm at its start
+    h = (nn.functional.conv2d(x, c1, stride=2, padding=1) * scale).clamp(min=0)
+    shortcut = torch.zeros(2, 32, 3, 3)
+    shortcut[:, 8:24] = x[:, :, ::2, ::2]
+    expected = (nn.functional.conv2d(h, c2, padding=1) * scale + shortcut).clamp(min=0)
+    torch.testing.assert_close(block(x), expected)
+
+
 def test_option_b_shortcut_is_a_synapse():
     generator = torch.Generator().manual_seed(0)
     net = ResNet20((3, 8, 8), 10, generator, shortcut="conv")
