@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 Array = NDArray[np.float64]
-INPUTS, HIDDEN, OUTPUTS, END, POINTS = 30, 20, 10, 60.0, 121
+INPUTS, HIDDEN, OUTPUTS, END, POINTS = 30, 20, 10, 20.0, 101
 
 
 def derivative(A: Array, W: Array, B: Array, T: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from scipy.special import erf
 from benchmark.theory.order_parameters import Array, System, flow
 
 ETA, END, POINTS = 1.0, 200.0, 101
-DIMENSIONS, RUNS = (50, 200, 800), 4
+DIMENSIONS, RUNS = (50, 200, 800), 8
 
 
 def initial() -> System:
