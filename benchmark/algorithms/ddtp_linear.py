@@ -10,7 +10,7 @@ from benchmark.algorithm import Credit
 from benchmark.algorithms.targeted import Encoding, Targeted
 from benchmark.credit.decoders import DirectDecoder
 from benchmark.credit.local import output_error
-from benchmark.credit.targets import difference_reconstruction_loss, layer_losses
+from benchmark.credit.targets import layer_losses, squared_distance
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 
@@ -20,12 +20,12 @@ class DDTPLinear(Targeted):
 
         t_L = a_L - step e,   t_k = h_k + Q_k (t_L - a_L)          (Meulemans et al. 2020, eq. 15)
         forward layers descend   1/2 ||f_k(h_{k-1}) - t_k||^2, the output layer too
-        Q_k descends             1/2 ||Q_k (F_k(h_k + n) - F_k(h_k)) - n||^2 / sd^2
+        Q_k descends             1/2 ||Q_k (F_k(h_k + n) - F_k(h_k)) - n||^2
 
-    F_k leads from h_k to the logits a_L. The loss with a decay lambda on Q_k has its minimum at
-    Q_k = J^T (J J^T + lambda)^-1, J the Jacobian of F_k averaged as the samples' allow: target
-    differences are then damped Gauss-Newton steps. (The paper's code averages the loss over units
-    and omits 1 / sd^2: a factor that adam removes, and that here makes lambda the damping.)
+    F_k leads from h_k to the logits a_L, with the Jacobian J. With a decay on Q_k that loss has its
+    minimum, for small noise and where J is the same for all samples, at the damped pseudo-inverse
+    Q_k = J^T (J J^T + lambda)^-1, lambda = decay / noise^2: target differences are then damped
+    Gauss-Newton steps. The decay stands for the second term of the paper's eq. 13, as in its code.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class DDTPLinear(Targeted):
             step: size of the gradient step that sets the target of the logits.
             noise: standard deviation of the noise on activities; one or per hidden layer.
             decoder_lr: learning rate of Q; one or per hidden layer.
-            decoder_weight_decay: L2 penalty on Q, the damping lambda.
+            decoder_weight_decay: L2 penalty on Q; divided by noise^2 it is the damping.
             decoder_init: initial Q.
             decoder_iterations: steps of Q per batch; one or per hidden layer.
             decoder_epochs: epochs at the start in which only Q learns.
@@ -84,12 +84,12 @@ class DDTPLinear(Targeted):
     def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
         losses = []
         for k in which:
-            sd, h = self.noise_sd[k], encoding.h[k].detach()
-            noise = self.noise_like(h, sd)
+            h = encoding.h[k].detach()
+            noise = self.noise_like(h, self.noise_sd[k])
             with torch.no_grad():
                 out = h + noise
                 for block in self.net.blocks[k + 1 :]:
                     out = block(out)
             decoded = self.decoders[k](out - encoding.h[-1].detach())
-            losses.append(difference_reconstruction_loss(decoded, noise, sd))
+            losses.append(squared_distance(decoded, noise))
         return torch.stack(losses).sum()

@@ -10,6 +10,7 @@ from benchmark.algorithm import Credit
 from benchmark.algorithms.targeted import Encoding, Targeted
 from benchmark.credit.local import output_error, task_loss
 from benchmark.credit.targets import difference_targets, layer_losses, squared_distance
+from benchmark.measure.targets import relative_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 
@@ -106,3 +107,12 @@ class DTP(Targeted):
             code, switches = self.encode(k, corrupted)
             losses.append(squared_distance(self.decoders[k](code, switches), corrupted))
         return torch.stack(losses).sum()
+
+    def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Besides, every decoder's relative reconstruction error ||g(f(h)) - h|| / ||h||."""
+        h = self.encode_all(x).h
+        values = super().measurements(x, y)
+        for k, g in enumerate(self.decoders):
+            error = relative_error(g(*self.encode(k, h[k])), h[k])
+            values[f"reconstruction/blocks.{k + 1}"] = error.double()
+        return values

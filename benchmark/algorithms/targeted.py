@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
 from benchmark.credit.decoders import Decoder, Placing, encode, encode_cut
+from benchmark.credit.local import output_error
 from benchmark.credit.targets import Difference, Map
 from benchmark.errors import UserError
+from benchmark.measure.angles import angle
+from benchmark.measure.targets import gauss_newton, gradient
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 
@@ -125,3 +128,18 @@ class Targeted(Algorithm):
                 yield self.decoder_loss(
                     encoding, [k for k, n in enumerate(self.iterations) if n > i]
                 )
+
+    # ---- measurements -------------------------------------------------------------------------
+
+    def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Each layer's angle of the target difference with -dJ/dh and the Gauss-Newton step."""
+        signals = self.credit(x, y).signals
+        *hidden, logits = self.encode_all(x).h
+        e = output_error(logits, y, self.loss)
+        values = {}
+        for k, h in enumerate(hidden if signals else []):
+            above, step = list(self.net.blocks)[k + 1 :], h - signals[f"t{k}"]
+            values[f"target_gradient/blocks.{k}"] = angle(step, gradient(above, h, e))
+            newton = gauss_newton(above, h, e, damping=1e-3)
+            values[f"target_gauss_newton/blocks.{k}"] = angle(step, newton)
+        return values

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.networks.block import Block, Shape
 from benchmark.networks.init import Init, draw
+from benchmark.networks.local import LocallyConnected2d
 
 Placing = Literal["after", "before"]
 
@@ -102,6 +103,27 @@ class Decoder(nn.Module):
                 )
 
 
+class LocallyConnectedTranspose2d(nn.Module):
+    """From the outputs of a locally connected layer to its inputs: fields overlap and add up.
+
+    ``weight`` is ``[positions, in_channels * kernel * kernel, out_channels]`` of that layer's, a
+    transposed matrix for each position; ``bias`` has the shape of its input.
+    """
+
+    def __init__(self, layer: LocallyConnected2d, shape_below: Shape, bias: bool) -> None:
+        super().__init__()
+        positions, channels, field = layer.weight.shape
+        self.kernel_size, self.stride, self.padding = layer.kernel_size, layer.stride, layer.padding
+        self.size = tuple(shape_below[1:])
+        self.weight = nn.Parameter(torch.empty(positions, field, channels))
+        self.bias = nn.Parameter(torch.zeros(shape_below)) if bias else None
+
+    def forward(self, h: Tensor) -> Tensor:
+        fields = torch.einsum("nol,lko->nkl", h.flatten(2), self.weight)
+        x = F.fold(fields, self.size, self.kernel_size, 1, self.padding, self.stride)  # type: ignore[arg-type]
+        return x if self.bias is None else x + self.bias
+
+
 class DirectDecoder(nn.Module):
     """Q: a change of the output ``[N, classes]`` -> a change of one layer, linear, without bias."""
 
@@ -169,3 +191,8 @@ def _(synapse: nn.Conv2d, shape_below: Shape, bias: bool) -> nn.Module:
         bias=bias,
         dilation=c.dilation,  # type: ignore[arg-type]
     )
+
+
+@mirrored.register
+def _(synapse: LocallyConnected2d, shape_below: Shape, bias: bool) -> nn.Module:
+    return LocallyConnectedTranspose2d(synapse, shape_below, bias)

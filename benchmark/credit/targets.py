@@ -60,16 +60,6 @@ def layer_losses(activities: Sequence[Tensor], targets: Sequence[Tensor]) -> Ten
     return torch.stack([squared_distance(h, t.detach()) for h, t in pairs]).sum()
 
 
-def difference_reconstruction_loss(decoded: Tensor, noise: Tensor, sd: float) -> Tensor:
-    """1/2 ||d - noise||^2 / sd^2 / N: the difference reconstruction loss of Meulemans et al. 2020.
-
-    Args:
-        decoded: d = Q (f(h + noise) - f(h)), where f leads from h to the output.
-        noise: what was added to h, Gaussian of standard deviation ``sd``.
-    """
-    return squared_distance(decoded, noise) / sd**2
-
-
 def local_difference_reconstruction_loss(
     noise: Tensor, from_below: Tensor, from_above: Tensor
 ) -> Tensor:
