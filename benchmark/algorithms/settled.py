@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm
+from benchmark.credit.local import task_loss
 from benchmark.credit.settling import Output, Phi, States, input_drive, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.hopfield import Hopfield
+
+REFERENCE_STEPS = 20  # that the gradient goes through which updates are compared with
 
 
 class Settled(Algorithm):
@@ -84,6 +87,15 @@ class Settled(Algorithm):
     def predict(self, x: Tensor) -> Tensor:
         """Scores of the settled network."""
         return self.output.scores(settle(self.phi(x), self.rest(x), self.free_steps)[-1])
+
+    def reference(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """The task loss, with a gradient through the last steps; none where states are kept."""
+        if self.persistent:
+            return None
+        phi, steps = self.phi(x), min(self.free_steps, REFERENCE_STEPS)
+        with torch.no_grad():
+            s = settle(phi, self.rest(x), self.free_steps - steps)
+        return task_loss(self.output.scores(settle(phi, s, steps)[-1]), y, self.loss)
 
     # ---- persistent particles -----------------------------------------------------------------
 

@@ -69,10 +69,13 @@ def alignment_figure(
     colors = {layer: shades(0.92 * k / max(1, len(layers) - 1)) for k, layer in enumerate(layers)}
     for quantity, by_layer in tables.items():
         ax = next(axes)
-        ax.set_title(TITLES.get(quantity, quantity))
+        ax.set_title(TITLES.get(quantity, quantity.replace("_", " ")))
         for layer, table in by_layer.items():
             _band(ax, table, colors[layer])
-        _angles(ax) if quantity in ("update", "feedback") else _ratios(ax, by_layer)
+        if quantity in ("update", "feedback"):
+            _angles(ax)
+        elif quantity == "norm_ratio":
+            _ratios(ax, by_layer)
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], color=colors[layer], linewidth=2) for layer in _some(layers)]
