@@ -49,7 +49,10 @@ def add_down(drive: Tensor, block: Block, weight: Tensor, above: Tensor, up: _Up
     if isinstance(synapse, nn.Linear):
         if drive.dim() == 2:
             return torch.addmm(drive, above, weight)
-        return drive + (above @ weight).view_as(drive)
+        n, *chw = drive.shape
+        last = weight.view(-1, *chw).permute(0, 2, 3, 1)  # channels-last, as the layer below
+        down = (above @ last.flatten(1)).view(n, *last.shape[1:])
+        return down.permute(0, 3, 1, 2).add_(drive)
     if up.maxima is not None:
         size = list(up.shape[-2:])
         above = F.max_unpool2d(above, up.maxima, pool.kernel_size, pool.stride, output_size=size)

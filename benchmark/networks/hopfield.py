@@ -25,7 +25,8 @@ class HardSigmoid(nn.Module):
         self.width = width
 
     def forward(self, u: Tensor) -> Tensor:
-        return (u if self.width == 1 else u / self.width).clamp(0, 1)
+        s = u.clamp(0, self.width)
+        return s if self.width == 1 else s.mul_(1 / self.width)
 
     def potential(self, s: Tensor) -> Tensor:
         """The integral of sigma's inverse from 0 to ``s``, elementwise."""
