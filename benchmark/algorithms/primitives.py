@@ -40,7 +40,7 @@ class PrimitiveSum(LearnedFeedback):
         null: float = 0.0,
         sparse: float = 0.0,
         self_: float = 0.0,
-        feedback_lr: float = 0.001,
+        feedback_lr: float = 0.01,
         running: bool = True,
         noise: NoisePhase | None = None,
         normalize: bool = False,
@@ -54,7 +54,7 @@ class PrimitiveSum(LearnedFeedback):
             null: weight of 1/2 ||B^T y||^2, local.
             sparse: weight of 1/2 ||B x||^2, non-local.
             self_: weight of the primitive self, -<B, W>, non-local.
-            feedback_lr: learning rate of B.
+            feedback_lr: learning rate of B, which takes plain steps: no momentum, no weight decay.
             running: descend R on the training batch's own activities, in every training step.
             noise: phases in which R is descended on noise, before and during training.
             normalize: centre the activities over the batch and scale x to unit mean square.
@@ -73,7 +73,7 @@ class PrimitiveSum(LearnedFeedback):
                 self.register_buffer(f"mean_square{k}", torch.zeros_like(B))
 
     def feedback_options(self) -> dict[str, Any]:
-        return {"lr": self.feedback_lr, "weight_decay": 0.0}
+        return {"lr": self.feedback_lr, "weight_decay": 0.0, "momentum": 0.0}
 
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         for _ in range(self.phase.due(self.current_epoch, self._step)):
