@@ -33,7 +33,10 @@ LEARNED_FEEDBACK = {"kp", "wm", "ia", "sa", "aa", "primitives"}
 THROUGH_SYNAPSES = {"bp", "fa", "usf", "brsf", "frsf", "bptt"} | LEARNED_FEEDBACK
 # Options without injected noise, where two processes must equal one on the joined batch.
 QUIET: dict[str, list[str]] = {
-    "dtp": ["--algorithm.noise=0"],
+    **{
+        name: ["--algorithm.noise=0"]
+        for name in ("tp", "dtp", "sdtp", "ao_sdtp", "ddtp_linear", "ldtp")
+    },
     "wm": ["--algorithm.noise.before=0", "--algorithm.noise.every=0"],
     "ia": ["--algorithm.normalize=false"],  # statistics of the batch, as in batch norm
     "aa": ["--algorithm.normalize=false"],
