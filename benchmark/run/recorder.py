@@ -65,7 +65,7 @@ class Recorder(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         self._stop_clock(pl_module)
         self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb(pl_module.device))
-        point = {"epoch": trainer.current_epoch + 1}
+        point: dict[str, Any] = {"epoch": trainer.current_epoch + 1}
         point |= {f"train_{name}": value for name, value in pl_module.train_metrics().items()}
         if pl_module.mean_loss.update_called:
             point |= {f"val_{name}": value for name, value in pl_module.eval_metrics().items()}
