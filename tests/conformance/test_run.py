@@ -14,7 +14,7 @@ every = pytest.mark.parametrize("name", list(ALGORITHMS))
 CPU = Machine(accelerator="cpu", checkpoint_seconds=0)
 
 # Algorithms whose buffers change by definition: signs of the weights, running mean squares.
-REFRESHED = {"usf", "brsf", "frsf", "ia", "primitives"}
+REFRESHED = {"usf", "brsf", "frsf", "ia", "aa", "primitives"}
 
 
 def weights(results, row, seed=0):
