@@ -144,13 +144,15 @@ def figure(numbers: dict[str, Any], path: Path) -> None:
     for color, (key, name) in zip(("C0", "C1", "C2"), names.items(), strict=True):
         middle.plot(times, predicted[key], f"{color}--")
         middle.plot(times, last[key], color, lw=1, label=f"$W_2$ with {name}")
-    middle.set(xlabel="steps / N", ylabel="cosine", ylim=(-1.05, 1.05))
-    middle.legend(frameon=False, title="dashed: theory", loc="lower right")
+    middle.set(xlabel="steps / N", ylabel="cosine", ylim=(-0.05, 1.05))
+    middle.legend(frameon=False, title="dashed: theory", loc="center right")
     dimensions = [int(N) for N in numbers["simulation"]]
     gaps = [s["largest_gap"] for s in numbers["simulation"].values()]
     right.loglog(dimensions, gaps, "o-", label="largest gap, mean of runs")
     guide = [gaps[0] * (dimensions[0] / N) ** 0.5 for N in dimensions]
     right.loglog(dimensions, guide, "k:", label="$N^{-1/2}$")
-    right.set(xlabel="input dimension N", ylabel="theory - simulation")
+    right.set(xlabel="input dimension N", ylabel="gap between theory and simulation")
+    right.set_xticks(dimensions, labels=[str(N) for N in dimensions])
+    right.set_xticks([], minor=True)
     right.legend(frameon=False)
     fig.savefig(path, dpi=120)
