@@ -47,7 +47,7 @@ list: setup  ## algorithms, networks and datasets by name
 	@$(BENCH) list
 
 test: setup  ## the whole test suite
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 check: setup  ## formatting, lint, types, and the fast tests
 	$(PY) -m ruff format --check benchmark tests

@@ -7,9 +7,11 @@ from benchmark.run.row import Row, build_algorithm, build_data
 
 # What differs from the default: an algorithm's network, or options that a tiny problem needs.
 SETTLING = ("hopfield", ["--network.hidden=[24,16]", "--network.activation=sigmoid"])
+# Targets of saturating units.
+TANH = ("mlp", ["--network.hidden=[64,48]", "--network.activation=tanh"])
 NETWORK: dict[str, tuple[str, list[str]]] = {
     name: SETTLING for name in ("ep", "ep_vf", "chl", "bptt")
-}
+} | {name: TANH for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")}
 OPTIONS: dict[str, list[str]] = {
     "fa": ["--optim.lr=0.005"],
     "ia": ["--network.hidden=[64,32]"],
@@ -25,6 +27,7 @@ OPTIONS: dict[str, list[str]] = {
     "pepita": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "afa": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_hebbian": ["--network.hidden=[64]"],
+    **{name: ["--optim.lr=0.001"] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
 }
 
