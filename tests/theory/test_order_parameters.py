@@ -44,6 +44,21 @@ def test_error_is_half_the_mean_square(fields):
     assert System(C, v, teacher).error() == pytest.approx((e**2).mean() / 2, rel=0.02)
 
 
+def test_flow_is_the_mean_change_of_one_step(fields):
+    """With x x / N = 1: what one online step does to the overlaps, times N, on average."""
+    C, z = fields
+    v, teacher, eta = np.array([0.8, -0.3]), np.array([1.0, 0.6]), 3.0
+    e = v @ g(z[:2]) - teacher @ g(z[2:4])
+    step = -eta * C[:2, 4][:, None] * e * dg(z[:2])  # sqrt(N) times the change of w along x
+    change, dv = flow(System(C, v, teacher), eta)
+    q01 = (step[0] * z[1] + step[1] * z[0] + step[0] * step[1]).mean()
+    q00 = (2 * step[0] * z[0] + step[0] ** 2).mean()
+    got = [change[0, 1], change[0, 0], change[1, 3], change[0, 4], dv[1]]
+    want = [q01, q00, (step[1] * z[3]).mean(), (step[0] * z[4]).mean(), -eta * (e * g(z[1])).mean()]
+    np.testing.assert_allclose(got, want, rtol=0.03, atol=0.01)
+    assert (step[0] ** 2).mean() > 0.05  # the term in eta squared is seen
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_nothing_moves_at_the_teacher_and_at_its_degenerate_solutions(sign):
     teacher = np.array([1.0, 1.0])
