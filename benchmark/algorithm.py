@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torchmetrics import MeanMetric
@@ -176,6 +177,11 @@ class Algorithm(LightningModule):
         trainer = self.trainer
         if trainer.world_size > 1 and not isinstance(trainer.strategy, LocalDDP):
             raise UserError("several processes need the strategy LocalDDP: plain DDP trains apart")
+        if trainer.world_size > 1 and dist.get_world_size() != trainer.world_size:
+            raise UserError(
+                f"{dist.get_world_size()} processes were started for {trainer.world_size} devices: "
+                "start one task per device (srun --ntasks-per-node, or torchrun)"
+            )
         if trainer.precision == "16-mixed":
             raise UserError("precision 16-mixed rescales hand-made updates: use bf16-mixed or 32")
         self._has_dropout = bool(self.net.dropouts)

@@ -65,7 +65,7 @@ def _weights(results, row):
 
 
 def test_noise_is_drawn_per_process(monkeypatch):
-    """Same seed, epoch and step: another process draws another dropout mask, the same one repeats."""
+    """Same seed, epoch and step: another process draws another mask, the same one repeats."""
     masks = []
     for rank in (0, 1, 0):
         algorithm, x, _ = built(row_of("bp", "--network.dropout=0.5"))

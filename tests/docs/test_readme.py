@@ -1,0 +1,46 @@
+"""What the README shows works: its algorithm, its commands' options, its links."""
+
+import re
+from pathlib import Path
+
+import torch
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.algorithms.dfa import DFA
+from benchmark.cli import COMMANDS
+from benchmark.networks import NETWORKS
+from tests.oracle.tiny import data, network, updates
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_algorithm_shown_in_full_is_dfa():
+    (code,) = blocks("python")
+    shown = {}
+    exec(code, shown)
+    x, y, _ = data()
+    own = updates(DFA(network()[0], classes=3), x, y)
+    for a, b in zip(updates(shown["DFA"](network()[0], classes=3), x, y), own, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_make_targets_and_names_exist():
+    shell = "\n".join(blocks("sh"))
+    targets = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"^make (\w+)", shell, flags=re.MULTILINE)) <= targets
+    for names in re.findall(r"ALGO=([\w,]+)", shell):
+        assert names == "all" or all(name in ALGORITHMS for name in names.split(","))
+    assert all(name in NETWORKS for name in re.findall(r"NETWORK=(\w+)", shell))
+    assert set(re.findall(r"-m benchmark (\w+)", shell)) <= set(COMMANDS)
+
+
+def test_links_and_paths_exist():
+    paths = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    paths += [p for row in re.findall(r"^\| `(.*)` \|", README, flags=re.MULTILINE)
+              for p in re.split(r"`, `", row)]  # fmt: skip
+    assert paths and all((ROOT / p).exists() for p in paths)
