@@ -1,9 +1,11 @@
 """ep -> the gradient of the settled loss, ep = bptt step by step, chl = ep clamped hard."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.credit.settling import inner, one_hot_targets, relaxation, settle
 from tests.limits.settling import CASES, build, data, gap, network, update
@@ -22,11 +24,9 @@ def test_ep_tends_to_the_gradient_of_the_settled_loss(case, loss, nudging, order
     net = network(case)
     truth = update(build("bptt", net, loss, free_steps=200, back_steps=80), x, y)
     betas = (0.02, 0.01, 0.005)
-    errors = [
-        gap(update(build("ep", net, loss, nudging=nudging, beta=beta, nudged_steps=80, **DEEP), x, y), truth)
-        for beta in betas
-    ]  # fmt: skip
-    slopes = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    options = {"nudging": nudging, "nudged_steps": 80, **DEEP}
+    errors = [gap(update(build("ep", net, loss, beta=b, **options), x, y), truth) for b in betas]
+    slopes = [math.log2(a / b) for a, b in pairwise(errors)]
     assert slopes == pytest.approx([order, order], abs=0.1)
     assert errors[-1] < 0.02
 
@@ -74,7 +74,8 @@ def test_truncated_updates_hold_inside_each_step_exactly(case):
             phi = ep.phi(x)
         return settle(phi, free, 4, ep.output.nudge(target, beta))
 
-    _, change = torch.func.jvp(nudged, (torch.zeros((), dtype=torch.float64),), (torch.ones((), dtype=torch.float64),))  # fmt: skip
+    zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    _, change = torch.func.jvp(nudged, (zero,), (one,))
     phi = ep.phi(x)
     hidden = phi.drives(free)  # with a graph to the weights, used both ways
     objective = -inner([c.detach() for c in change], hidden) / len(x)
@@ -103,7 +104,8 @@ def test_chl_is_ep_clamped_hard(case):
             for _ in range(200):
                 top = (phi.drives(s)[-1] + beta * target) / (1 + beta)  # clipped: y is in [0, 1]
                 s = [*phi.step(s)[:-1], top.clamp(0, 1)]
-        ep = torch.autograd.grad((phi(free) - phi(s)) / len(x), list(net.parameters()), retain_graph=True)  # fmt: skip
+        gain = (phi(free) - phi(s)) / len(x)
+        ep = torch.autograd.grad(gain, list(net.parameters()), retain_graph=True)
         errors.append(gap(ep, expected))
     assert errors[0] > 5 * errors[1] > 25 * errors[2]
     assert errors[2] < 1e-3
@@ -148,14 +150,13 @@ def test_the_settled_state_is_a_fixed_point_and_stationary_in_energy(case, loss,
 @both
 @losses
 def test_vector_field_with_tied_weights_is_ep(case, loss):
-    """With B = W: `same` gives W and B ep's update; the two `own` ones add up to it as beta -> 0."""
+    """With B = W: `same` gives both ep's update; the two `own` ones add up to it as beta -> 0."""
     x, y = data(case)
     net = network(case)
     options = {"beta": 1e-4, **DEEP}
-    expected = [
-        u for u, (name, _) in zip(update(build("ep", net, loss, **options), x, y), net.named_parameters(), strict=True)
-        if name.endswith("weight")
-    ]  # fmt: skip
+    names = [name for name, _ in net.named_parameters()]
+    ep = update(build("ep", net, loss, **options), x, y)
+    expected = [u for u, name in zip(ep, names, strict=True) if name.endswith("weight")]
     weights = [p for name, p in net.named_parameters() if name.endswith("weight")]
     for updates in ("same", "own"):
         vf = build("ep_vf", net, loss, updates=updates, **options)
@@ -198,3 +199,22 @@ def test_dropped_units_are_silent_in_every_phase():
 
 def stream_of(seed):
     return torch.Generator().manual_seed(seed)
+
+
+@both
+def test_a_step_does_its_own_products_and_no_others(case):
+    """Each hidden synapse once up and once down."""
+    x, _ = data(case)
+    algorithm = build("ep", network(case))
+    phi, s = algorithm.phi(x), algorithm.rest(x)
+    products = []
+
+    class Count(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func._schema.name in ("aten::mm", "aten::addmm", "aten::convolution"):
+                products.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with torch.no_grad(), Count():
+        phi.step(s)
+    assert len(products) == 2 * (len(phi.blocks) - 1)
