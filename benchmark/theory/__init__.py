@@ -7,9 +7,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from benchmark.errors import UserError
-from benchmark.theory import fa_linear, teacher_student
+from benchmark.theory import ep_bptt, fa_linear, teacher_student
 
-EXPERIMENTS = {"teacher-student": teacher_student, "fa-linear": fa_linear}
+EXPERIMENTS = {"ep-bptt": ep_bptt, "teacher-student": teacher_student, "fa-linear": fa_linear}
 
 
 def main(parser: ArgumentParser, args: list[str]) -> None:
