@@ -71,7 +71,7 @@ class Algorithm(LightningModule):
         self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
         self.mean_loss = MeanMetric(nan_strategy="disable")
         self._step = 0
-        self._sums: Tensor | None = None  # training loss, correct, samples of this epoch
+        self._sums = torch.zeros(3)  # training loss, correct, samples of this epoch
         self._noise: torch.Generator | None = None
 
     # ---- what an algorithm writes -------------------------------------------------------------
@@ -132,7 +132,7 @@ class Algorithm(LightningModule):
         """A chunk of consecutive mini-batches: one step for each."""
         xs, ys = batch
         logits = []
-        n = self.trainer.datamodule.local_batch_size
+        n = self.trainer.datamodule.local_batch_size  # type: ignore[attr-defined]
         for x, y in zip(xs.split(n), ys.split(n), strict=True):
             self.begin_step()
             for objective in self.feedback_phase(x):
@@ -161,8 +161,7 @@ class Algorithm(LightningModule):
         self._optimizer.step()
 
     def _count(self, logits: Tensor, y: Tensor) -> None:
-        """Add a chunk's loss and correct answers to the epoch's sums, without leaving the device."""
-        assert self._sums is not None
+        """Add a chunk's loss and correct answers to the epoch's sums, on the device."""
         self._sums[0] += task_loss(logits, y, self.loss) * len(y)
         self._sums[1] += (logits.argmax(-1) == y).sum()
         self._sums[2] += len(y)
@@ -188,8 +187,9 @@ class Algorithm(LightningModule):
         self._world = trainer.world_size
 
     def on_fit_start(self) -> None:
-        self._optimizer = self.optimizers(use_pl_optimizer=False)
-        self._parameters_to_train = [p for g in self._optimizer.param_groups for p in g["params"]]
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        self._parameters_to_train = [p for g in optimizer.param_groups for p in g["params"]]
+        self._optimizer = optimizer
 
     def on_train_epoch_start(self) -> None:
         self._step = 0
@@ -197,7 +197,7 @@ class Algorithm(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._check_finite()
-        self.lr_schedulers().step()
+        self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def train_metrics(self) -> dict[str, float]:
         """Training loss and accuracy (percent) of the epoch so far, over all processes."""
@@ -231,4 +231,4 @@ class Algorithm(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optim.build(self.param_groups())
-        return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs)]
+        return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs or 1)]

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 
 class LocalDDP(DDPStrategy):
-    """DDP's processes without its wrapper: rank 0's state goes to all at the start, nothing else."""
+    """DDP's processes without its wrapper: rank 0's state goes to all at the start, no more."""
 
     def configure_ddp(self) -> None:
-        for tensor in (*self.lightning_module.parameters(), *self.lightning_module.buffers()):
+        module = self.lightning_module
+        assert module is not None
+        for tensor in (*module.parameters(), *module.buffers()):
             dist.broadcast(tensor.data, src=0)
 
 

@@ -1,4 +1,4 @@
-"""Imports run one way: report needs no torch, the mathematics no Lightning, nothing runs upwards."""
+"""Imports run one way: report needs no torch, the mathematics no Lightning, none runs upwards."""
 
 import ast
 from pathlib import Path

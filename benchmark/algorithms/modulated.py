@@ -112,7 +112,7 @@ class Modulated(Algorithm):
 
         PEPITA's soft anti-alignment drives it above 90 degrees with the sign plus.
         """
-        weights = [block.synapse.weight for block in self.blocks]
+        weights: list[Any] = [block.synapse.weight for block in self.blocks]
         if any(w.dim() != 2 for w in weights):
             return {}
         return {"feedback/input": angle(self.sign * self.F, product(weights))}  # type: ignore

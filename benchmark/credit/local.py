@@ -54,7 +54,7 @@ def output_error(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Ten
 
 
 def forward_cut(blocks: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
-    """Activities h_1 .. h_L of a chain of blocks; no gradient crosses from a block to the one below.
+    """Activities h_1 .. h_L of a chain of blocks; no gradient crosses from a block to the next.
 
     The values are those of the plain forward pass. Each h_k depends, for autograd, on the
     parameters of block k alone.

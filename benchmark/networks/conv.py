@@ -17,7 +17,7 @@ def _flat(shape: Shape, blocks: list[nn.Module]) -> int:
 
 
 class PepitaConv(Network):
-    """PEPITA's conv net (Dellaferrera & Kreiman 2022): 5x5 valid convolution, max-pool 2, one FC."""
+    """PEPITA's conv net (Dellaferrera & Kreiman 2022): 5x5 valid convolution, max-pool 2, FC."""
 
     def __init__(
         self,

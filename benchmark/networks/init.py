@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 
 Init = Literal[
-    "he_uniform", "he_normal", "xavier_uniform", "xavier_normal", "lecun_uniform", "orthogonal", "zero"
-]  # fmt: skip
+    "he_uniform",
+    "he_normal",
+    "xavier_uniform",
+    "xavier_normal",
+    "lecun_uniform",
+    "orthogonal",
+    "zero",
+]
 
 
 def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:

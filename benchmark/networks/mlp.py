@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from benchmark.networks.init import Init
 
 
 class MLP(Network):
-    """Fully connected: ``hidden`` layers with a nonlinearity, then a linear layer to the classes."""
+    """Fully connected: ``hidden`` layers with a nonlinearity, then a linear layer of classes."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class MLP(Network):
         """
         widths = [math.prod(in_shape), *hidden]
         blocks: list[nn.Module] = []
-        for k, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for k, (n_in, n_out) in enumerate(pairwise(widths)):
             blocks.append(
                 Block(
                     nn.Linear(n_in, n_out, bias=bias),

@@ -98,7 +98,7 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
         if again:
             shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
         run(job.row, seed, job.machine, results, again, job.measure)
-    return rank_zero_only.rank == 0
+    return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
 
 def _check_writable(results: Path) -> None:

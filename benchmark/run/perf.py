@@ -111,7 +111,7 @@ def products(name: str, n: int, inputs: int, hidden: int, classes: int) -> Calla
     return step
 
 
-# ---- measuring ------------------------------------------------------------------------------------
+# ---- measuring -----------------------------------------------------------------------------
 
 
 class Turns(Callback):
@@ -128,7 +128,7 @@ class Turns(Callback):
         self, trainer: Trainer, module: Any, out: Any, batch: Any, i: int
     ) -> None:
         start = time.perf_counter()
-        steps = len(batch[1]) // trainer.datamodule.local_batch_size
+        steps = len(batch[1]) // trainer.datamodule.local_batch_size  # type: ignore[attr-defined]
         if self._end is not None:
             self.times["ours"].append((start - self._end) / steps)
         for name, step in (("bare", self._bare_step), ("products", self.mm)):

@@ -82,7 +82,7 @@ def build_data(row: Row, seed: int) -> Any:
 
 def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -> Any:
     """The algorithm on its freshly drawn network, for inputs of ``shape``."""
-    network = NETWORKS[row.network["name"]]
+    network: Any = NETWORKS[row.network["name"]]
     net = network(shape, classes, stream(seed, "init"), **without_name(row.network))
     algorithm = ALGORITHMS[row.algorithm["name"]]
     return algorithm(
@@ -99,7 +99,7 @@ def _typed(cls: type, options: Options) -> Options:
     """``options`` with each group as the dataclass that a constructor of ``cls`` asks for."""
     hints: Options = {}
     for base in reversed(cls.__mro__[:-1]):
-        hints |= get_type_hints(base.__init__) if "__init__" in vars(base) else {}
+        hints |= get_type_hints(vars(base)["__init__"]) if "__init__" in vars(base) else {}
     return {
         k: hints[k](**v) if is_dataclass(hints.get(k)) and isinstance(v, Mapping) else v
         for k, v in options.items()

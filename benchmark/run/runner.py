@@ -181,7 +181,7 @@ def run(
 def final_metrics(
     trainer: Trainer, algorithm: Algorithm, data: Any, recorder: Recorder, diverged: bool
 ) -> dict[str, Any]:
-    """Metrics of the last epoch; the test set is used here and nowhere else, and selects nothing."""
+    """Metrics of the last epoch; only here is the test set used, and it selects nothing."""
     if diverged:
         return {}
     metrics = {k: v for k, v in recorder.curve[-1].items() if k not in ("epoch", "seconds")}
