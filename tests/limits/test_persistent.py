@@ -1,0 +1,18 @@
+"""Persistent particles: a sample's free phase starts where its last one ended."""
+
+import torch
+
+from benchmark.run.runner import Machine, run, run_folder
+from tests.conformance.rows import row_of
+
+
+def test_particles_are_the_samples_own_and_in_the_checkpoint(tmp_path):
+    row = row_of("ep", "--algorithm.persistent=true", "--algorithm.free_steps=3", epochs=1)
+    record = run(row, 0, Machine(accelerator="cpu"), tmp_path)
+    checkpoint = torch.load(run_folder(tmp_path, row, 0) / "last.ckpt", weights_only=True)
+    particles = [v for k, v in checkpoint["state_dict"].items() if k.startswith("particle")]
+    assert [list(p.shape[1:]) for p in particles] == [[24], [16], [10]]
+    seen = particles[0].ne(0).any(1).sum()
+    assert len(particles[0]) == record["dataset"]["train"]
+    assert seen == len(particles[0]) // 50 * 50  # every sample of a whole mini-batch, once
+    assert particles[0].unique(dim=0).shape[0] >= seen
