@@ -41,7 +41,7 @@ QUIET: dict[str, list[str]] = {
         for name in ("tp", "dtp", "sdtp", "ao_sdtp", "ddtp_linear", "ldtp")
     },
     "wm": ["--algorithm.noise.before=0", "--algorithm.noise.every=0"],
-    **dict.fromkeys(("ep", "ep_vf", "chl", "bptt"), ["--optim.lr=0.02"]),  # rounding not amplified
+    **{name: ["--optim.lr=0.02"] for name in ("ep", "ep_vf", "chl", "bptt")},  # less rounding
     "ia": ["--algorithm.normalize=false"],  # statistics of the batch, as in batch norm
     "aa": ["--algorithm.normalize=false"],
     "primitives": ["--algorithm.normalize=false"],
