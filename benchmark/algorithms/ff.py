@@ -19,10 +19,9 @@ class FF(Algorithm):
         g_k = sum_j h_kj^2,    P(positive) = sigma(g_k - theta)         (Hinton 2022, eq. 1)
         Delta W_k = -lr d/dW_k [softplus(theta - g_k^pos) + softplus(g_k^neg - theta)] / 2
 
-    Each layer sees the activities below scaled to equal length. Supervised data are images that
-    show their label, a wrong one when negative; unsupervised negatives are hybrids of two images.
-    A linear read-out of the layers' scaled activities replaces the output block where it is needed;
-    without it the training accuracy counts how often the true label beats the negative's.
+    Each layer sees the activities below scaled to equal length. A linear read-out of the scaled
+    activities replaces the output block where it is needed; without it the training accuracy
+    counts how often the true label beats the negative's.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class FF(Algorithm):
     ) -> None:
         """
         Args:
-            data: images with labels; or plain ones, with hybrids as negatives.
+            data: images that show their label (negatives a wrong one), or plain ones and hybrids.
             negatives: wrong labels drawn uniformly, or by the read-out's probabilities.
             predict_by: goodness over layers, of each label in turn; or the read-out, in one pass.
             label: how images show labels.
