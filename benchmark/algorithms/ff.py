@@ -19,9 +19,8 @@ class FF(Algorithm):
         g_k = sum_j h_kj^2,    P(positive) = sigma(g_k - theta)         (Hinton 2022, eq. 1)
         Delta W_k = -lr d/dW_k [softplus(theta - g_k^pos) + softplus(g_k^neg - theta)] / 2
 
-    Each layer sees the activities below scaled to equal length. A linear read-out of the scaled
-    activities replaces the output block where it is needed; without it the training accuracy
-    counts how often the true label beats the negative's.
+    A linear read-out of the layers' scaled activities replaces the output block where needed;
+    without it the training accuracy is how often the true label beats the negative's.
     """
 
     def __init__(
