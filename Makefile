@@ -6,8 +6,6 @@ STAMP   = $(VENV)/.installed
 BENCH   = $(PY) -m benchmark
 
 ALGO    ?= dfa
-DATASET ?= mnist5k
-NETWORK ?= mlp
 option   = $(if $($(1)),$(2) $($(1)))
 
 .DEFAULT_GOAL := help
@@ -25,8 +23,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 bench: setup  ## train ALGO beside backprop, record it, print its rows
-	@$(BENCH) bench --algorithm $(ALGO) --dataset $(DATASET) --network $(NETWORK) \
-	  $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
+	@$(BENCH) bench --algorithm $(ALGO) $(call option,DATASET,--dataset) \
+	  $(call option,NETWORK,--network) $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
 	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(ARGS)
 
 leaderboard: setup  ## tables from the records: results/leaderboard.md and .csv, and README's
@@ -40,8 +38,8 @@ perf: setup  ## time our training steps against bare PyTorch loops
 
 TRIALS ?= 20
 tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
-	@$(BENCH) tune --algorithm $(ALGO) --dataset $(DATASET) --network $(NETWORK) --trials $(TRIALS) \
-	  $(call option,EPOCHS,--epochs) $(ARGS)
+	@$(BENCH) tune --algorithm $(ALGO) $(call option,DATASET,--dataset) \
+	  $(call option,NETWORK,--network) --trials $(TRIALS) $(call option,EPOCHS,--epochs) $(ARGS)
 
 list: setup  ## algorithms, networks and datasets by name
 	@$(BENCH) list

@@ -39,10 +39,14 @@ def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
     if front.config:
         return [_job(names_in(read_config(path), path), path, args) for path in front.config]
     asked = (front.algorithm or DEFAULT.algorithm).split(",")
-    algorithms = list(ALGORITHMS) if asked == ["all"] else asked
     jobs = []
-    for algorithm in algorithms:
-        names = Names(algorithm, front.dataset or DEFAULT.dataset, front.network or DEFAULT.network)
+    for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
+        own = _own_network(algorithm)
+        if asked == ["all"] and front.network and own not in (None, front.network):
+            rank_zero_only(print)(f"{algorithm} needs a network of its own ({own}): left out")
+            continue
+        network = front.network or own or DEFAULT.network
+        names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
         names.check()
         jobs.append(_job(names, names.default_config, args))
     if front.baseline == "true":
@@ -51,8 +55,18 @@ def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
     return sorted(unique.values(), key=lambda job: job.row.algorithm["name"] != "bp")
 
 
+def _own_network(algorithm: str) -> str | None:
+    """The network that an algorithm's default settings name, if they do."""
+    _ = ALGORITHMS[algorithm]  # an unknown name is an error here
+    path = Names(algorithm, "", "").default_config
+    return read_config(path).get("network", {}).get("name")
+
+
 def _job(names: Names, path: Path, args: list[str]) -> Job:
     config = read_config(path)
+    chosen = {"algorithm": names.algorithm, "data": names.dataset, "network": names.network}
+    for group, name in chosen.items():
+        config[group] = {**config.get(group, {}), "name": name}
     parser = row_parser(names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
     options = parse(parser, config, args, str(path))

@@ -124,3 +124,15 @@ def test_a_recorded_row_is_skipped_unless_asked_again(bench, tmp_path, capsys):
     again = json.loads(record.read_text())
     assert again["finished"] >= first["finished"]
     assert again["weights_sha256"] == first["weights_sha256"]
+
+
+def test_all_leaves_out_what_needs_another_network(capsys):
+    from benchmark.cli import _bench_front
+    from benchmark.run.bench import rows_to_run
+
+    front, rest = _bench_front(["--algorithm", "all", "--network", "mlp"])
+    rows = [job.row for job in rows_to_run(front, rest)]
+    assert "ep needs a network of its own (hopfield)" in capsys.readouterr().out
+    assert {row.network["name"] for row in rows} == {"mlp"}
+    front, rest = _bench_front(["--algorithm", "ep"])
+    assert {job.row.network["name"] for job in rows_to_run(front, rest)} == {"hopfield"}
