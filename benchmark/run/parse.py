@@ -105,13 +105,15 @@ def parse(
     Raises:
         UserError: in one line, for an unknown option (near names listed) or an ill-typed value.
     """
-    known = [k for k in parser.get_defaults().keys(branches=True)]
+    known = list(parser.get_defaults().keys(branches=True))
+    leaves = tuple(f"{k}." for k, _ in parser.get_defaults().items())  # may hold a group or None
     for key in _flatten(config):
-        if key not in known:
+        if key not in known and not key.startswith(leaves):
             raise UserError(f"{source}: unknown option {key!r}{_hint(key, known)}")
     for arg in args:
         key = arg[2:].split("=", 1)[0].removesuffix("+")
-        if arg.startswith("--") and key not in known and key not in ("help", "print_config"):
+        known_to_all = key in ("help", "print_config") or key.startswith(leaves)
+        if arg.startswith("--") and key not in known and not known_to_all:
             raise UserError(f"unknown option --{key}{_hint(key, known)}")
     try:
         base = parser.parse_object(dict(config)) if config else parser.get_defaults()

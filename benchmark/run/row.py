@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.credit.local import Loss
@@ -100,7 +100,13 @@ def _typed(cls: type, options: Options) -> Options:
     hints: Options = {}
     for base in reversed(cls.__mro__[:-1]):
         hints |= get_type_hints(vars(base)["__init__"]) if "__init__" in vars(base) else {}
+    groups = {k: _dataclass_in(hints.get(k)) for k in options}
     return {
-        k: hints[k](**v) if is_dataclass(hints.get(k)) and isinstance(v, Mapping) else v
+        k: group(**v) if isinstance(v, Mapping) and (group := groups[k]) else v
         for k, v in options.items()
     }
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that a type hint is, or offers beside None; None if it has none."""
+    return next((t for t in (hint, *get_args(hint)) if is_dataclass(t)), None)
