@@ -56,7 +56,8 @@ def test_two_processes_equal_one_on_the_joined_batches(name, two_processes, tmp_
     assert two["metrics"]["test_acc"] == pytest.approx(one["metrics"]["test_acc"], abs=0.11)
     assert two["metrics"]["train_loss"] == pytest.approx(one["metrics"]["train_loss"], rel=1e-6)
     for a, b in zip(_weights(tmp_path, row), _weights(two_processes, row), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+        # float64; training amplifies the rounding of the two sums, a missed average shows at 1e-2
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)
 
 
 def _weights(results, row):
