@@ -29,6 +29,7 @@ OPTIONS: dict[str, list[str]] = {
     "pepita_hebbian": ["--network.hidden=[64]"],
     **{name: ["--optim.lr=0.001"] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
+    "ff": ["--optim.lr=0.005", "--network.hidden=[200,200]"],
 }
 
 # Algorithms whose error travels down through synapses, by autograd, inside one scalar.

@@ -15,6 +15,7 @@ from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import OWN_NOISE, QUIET, built, row_of
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("processes")  # one worker, one launch
 
 
 def launch(module, *args, world=2, **env):
