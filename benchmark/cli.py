@@ -76,7 +76,7 @@ def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
 
 
 def leaderboard(args: list[str]) -> None:
-    """Tables and plots from the records."""
+    """Tables from the records."""
     from benchmark.report import write_leaderboard
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)

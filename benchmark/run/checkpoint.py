@@ -11,6 +11,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from benchmark.errors import UserError
+
 
 class EpochCheckpoint(Checkpoint):
     """Saves ``path`` at the end of an epoch when ``every`` seconds have passed, and at the last.
@@ -43,7 +45,14 @@ class EpochCheckpoint(Checkpoint):
 
     def _save(self, trainer: Trainer) -> None:
         partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial)  # writes on rank 0, waits on the others
-        if trainer.is_global_zero:
-            os.replace(partial, self.path)
+        try:
+            trainer.save_checkpoint(partial)  # writes on rank 0, waits on the others
+            if trainer.is_global_zero:
+                os.replace(partial, self.path)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            partial.unlink(missing_ok=True)
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"cannot write {self.path} ({reason}): free space, then go on"
+            ) from error
         self._last = time.monotonic()

@@ -37,6 +37,7 @@ class Bare:
         self.B = {
             k: v.clone() for k, v in algorithm.named_buffers() if k.rpartition(".")[2][0] in "BF"
         }
+        self.step = row.algorithm.get("step")  # of dtp
         for W in (self.W1, self.W2):
             W.requires_grad_()
         self.optimizer = torch.optim.SGD(
@@ -77,7 +78,7 @@ class Bare:
         h = (x @ self.W1.t()).relu()
         e = self._error(h @ self.W2.t(), y)
         self.W2.grad = e.t() @ h
-        self.W1.grad = (0.3 * (e @ self.W2) * (h > 0)).t() @ x
+        self.W1.grad = (self.step * (e @ self.W2) * (h > 0)).t() @ x
         self.optimizer.step()
 
     @staticmethod

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.run import runner
+from benchmark.errors import UserError
+from benchmark.run import checkpoint, runner
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import built, row_of
@@ -118,3 +119,20 @@ def test_divergence_stops_early_and_is_recorded(tmp_path):
     assert record["status"] == "diverged" and len(record["curve"]) < 5
     path = next((tmp_path / "records").glob("*.json"))
     assert json.loads(path.read_text())["metrics"] == {}
+
+
+def test_full_disk_is_one_line_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    row = row_of("bp", epochs=2)
+    saved = []
+
+    def full(source, target):
+        if saved:
+            raise OSError(28, "No space left on device")
+        saved.append(target)
+        return replace(source, target)
+
+    replace = checkpoint.os.replace
+    monkeypatch.setattr(checkpoint.os, "replace", full)
+    with pytest.raises(UserError, match="No space left"):
+        run(row, 0, CPU, tmp_path)
+    assert [p.name for p in run_folder(tmp_path, row, 0).glob("last*")] == ["last.ckpt"]
