@@ -20,6 +20,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from benchmark.errors import UserError
+from benchmark.measure.perf_settling import report
 from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
@@ -194,7 +195,11 @@ def main(args: list[str]) -> None:
     parser.add_argument("--root", default="data", help="folder of the data sets")
     parser.add_argument("--algorithm", default="bp,fa,dfa,pepita,dtp")
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
+    parser.add_argument("--settling", action="store_true", help="time settling steps instead")
     options = parser.parse_args(args)
+    if options.settling:
+        print(report())
+        return
     print(f"{options.dataset}, 1 hidden layer of 1024, batch 64, {torch.get_num_threads()} threads")
     print("algorithm   ours ms   bare ms   products ms   ours/bare   ours/products")
     for name in options.algorithm.split(","):
