@@ -23,7 +23,7 @@ class AFA(Modulated):
         standard = self.forward_pass(x)
         with torch.no_grad():
             e = output_error(standard.logits, y, self.loss)
-            d = tangents(self.blocks, standard.a, self.input_shift(e, x), self.normalize)
+            d = tangents(self.blocks, standard.a, self.response(e, x), self.normalize)
         delta = [per_position(-d_k, self.conv_update == "published") for d_k in d]
         objective = local_update([*delta, e], [*standard.a, standard.logits])
         return Credit(objective, standard.logits)

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
 from benchmark.credit.local import task_loss
 from benchmark.credit.mirror import Mirror, mirror_, product, rescale_
-from benchmark.credit.modulated import Normalize, Pass, activity, forward_pass
+from benchmark.credit.modulated import Normalize, Pass, activity, forward_pass, linear_part
 from benchmark.errors import UserError
 from benchmark.measure.angles import angle
 from benchmark.networks import Block, Network
@@ -97,6 +98,29 @@ class Modulated(Algorithm):
 
     def forward_pass(self, x: Tensor) -> Pass:
         return forward_pass(self.blocks, x, self.normalize)
+
+    def modulated_pass(self, standard: Pass, e: Tensor, x: Tensor) -> Pass:
+        """The forward pass of x_err = x +- F e, where the standard pass of ``x`` is known.
+
+        As a layer is linear up to its activation, W_1 x_err = W_1 x +- W_1 F e: the input need not
+        pass through a fully connected W_1 again.
+        """
+        with torch.no_grad():
+            x_err = x + self.input_shift(e, x)
+            a_1 = None
+            if isinstance(self.blocks[0].synapse, nn.Linear):
+                a_1 = standard.a[0] + self.response(e, x)
+        return forward_pass(self.blocks, x_err, self.normalize, a_1)
+
+    def response(self, e: Tensor, x: Tensor) -> Tensor:
+        """+-W_1 F e: how the first preactivation answers to the shift of the input ``x``.
+
+        Where W_1 is fully connected and the batch exceeds the classes, (W_1 F) e is the cheaper.
+        """
+        first = self.blocks[0]
+        if isinstance(first.synapse, nn.Linear) and len(e) > e.shape[1]:
+            return (self.sign * e) @ (self.F @ first.synapse.weight.t())
+        return linear_part(first, self.input_shift(e, x))
 
     def predict(self, x: Tensor) -> Tensor:
         *hidden, output = self.blocks

@@ -45,10 +45,9 @@ class PEPITA(Modulated):
         with torch.no_grad():
             standard = self.forward_pass(x)
             e = output_error(standard.logits, y, self.loss)
-            x_err = x + self.input_shift(e, x)
         if self.dropout_masks == "redrawn":
             self.net.renew_dropout(self.noise)
-        modulated = self.forward_pass(x_err)
+        modulated = self.modulated_pass(standard, e, x)
         if self.output_error_from == "second":
             e = output_error(modulated.logits, y, self.loss)
         delta = [

@@ -25,8 +25,7 @@ class PEPITAHebbian(Modulated):
         with torch.no_grad():
             p = prediction(standard.logits, self.loss)
             e = output_error(standard.logits, y, self.loss)
-            x_err = x + self.input_shift(e, x)
-        modulated = self.forward_pass(x_err)
+        modulated = self.modulated_pass(standard, e, x)
         down = local_update([*self.hebbian(standard.h), p], [*standard.a, standard.logits])
         up = local_update([*self.hebbian(modulated.h), p - e], [*modulated.a, modulated.logits])
         return Credit(down - up, standard.logits)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from benchmark.networks.block import Block
 
@@ -45,12 +46,47 @@ def activity(block: Block, a: Tensor, normalize: Normalize = "none") -> Tensor:
     return normalized(block.activate(a), normalize)
 
 
-def forward_pass(blocks: Iterable[Block], x: Tensor, normalize: Normalize = "none") -> Pass:
-    """All activities for the input ``x``, the graph cut at every synapse's input."""
+class _KnownAffine(Function):
+    """a = W x + b where ``a`` is known already: nothing to compute but the weights' gradient."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, W, bias, a):  # type: ignore[override]
+        return a.view_as(a)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, *_ = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx, delta):  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        need_bias = ctx.needs_input_grad[2]
+        return None, delta.t() @ x.to(delta.dtype), delta.sum(0) if need_bias else None, None
+
+
+def forward_pass(
+    blocks: Iterable[Block], x: Tensor, normalize: Normalize = "none", a_1: Tensor | None = None
+) -> Pass:
+    """All activities for the input ``x``, the graph cut at every synapse's input.
+
+    Args:
+        blocks: of the network, the output last.
+        x: input, ``[N, ...]``.
+        normalize: of the hidden activities.
+        a_1: the first preactivation of a fully connected first block, where it is known already.
+    """
     *hidden, output = blocks
-    a, h = [], []
+    a: list[Tensor] = []
+    h: list[Tensor] = []
     for block in hidden:
-        a.append(block.affine(x))
+        if a_1 is not None and not a:
+            synapse: Any = block.synapse
+            a.append(_KnownAffine.apply(x.flatten(1), synapse.weight, synapse.bias, a_1))
+        else:
+            a.append(block.affine(x))
         with torch.no_grad():
             h.append(activity(block, a[-1], normalize))
             x = block.subsample(h[-1])
@@ -65,22 +101,23 @@ def linear_part(block: Block, t: Tensor) -> Tensor:
 
 @torch.no_grad()
 def tangents(
-    blocks: Iterable[Block], a: Sequence[Tensor], t: Tensor, normalize: Normalize = "none"
+    blocks: Iterable[Block], a: Sequence[Tensor], a_dot: Tensor, normalize: Normalize = "none"
 ) -> list[Tensor]:
-    """How hidden activities h_k change when the input moves along ``t``, to first order.
+    """How hidden activities h_k change when the first preactivation moves, to first order.
 
-        t_k = f'(a_k) * (W_k t_{k-1}),   t_0 = t
+        t_k = f'(a_k) * (W_k t_{k-1}),   t_1 = f'(a_1) * a_dot
 
     Args:
         blocks: of the network, the output last.
         a: preactivations of the hidden blocks in the pass around which to move.
-        t: direction, in the shape of the input.
+        a_dot: direction of a_1, in its shape.
     """
     *hidden, _ = blocks
     jvp: Any = torch.func.jvp
-    h_dot = []
+    h_dot: list[Tensor] = []
+    t = torch.empty(0)  # direction of the input of every block but the first
     for block, a_k in zip(hidden, a, strict=True):
-        a_dot = linear_part(block, t)
+        a_dot = linear_part(block, t) if h_dot else a_dot
         h, dot = jvp(partial(activity, block, normalize=normalize), (a_k,), (a_dot,))
         h_dot.append(dot)
         t = jvp(block.subsample, (h,), (dot,))[1]

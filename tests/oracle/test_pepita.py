@@ -21,16 +21,18 @@ def hidden(x, W1, W2, norm=lambda h: h):
     return h1, norm(relu(h1 @ W2.T))
 
 
-def built(cls, **options):
+def built(cls, samples=6, **options):
     net, W = network()
-    x, y, t = data()
+    x, y, t = data(samples)
     return cls(net, classes=3, feedback_scale=0.5, **options).double(), W, x, y, t
 
 
+@pytest.mark.parametrize("samples", [2, 6])  # fewer than the classes, and more
 @pytest.mark.parametrize("which", ["first", "second"])
 @pytest.mark.parametrize("sign", ["plus", "minus"])
-def test_pepita_update(which, sign):
-    pepita, (W1, W2, W3), x, y, t = built(PEPITA, output_error_from=which, feedback_sign=sign)
+def test_pepita_update(which, sign, samples):
+    options = {"output_error_from": which, "feedback_sign": sign}
+    pepita, (W1, W2, W3), x, y, t = built(PEPITA, samples, **options)
     h1, h2 = hidden(x, W1, W2)
     e = (h2 @ W3.T).softmax(1) - t
     x_err = x + e @ pepita.F if sign == "plus" else x - e @ pepita.F
@@ -60,8 +62,9 @@ def test_pepita_update_with_normalization(how):
     torch.testing.assert_close(scores, h2 @ W3.T)
 
 
-def test_afa_update():
-    afa, (W1, W2, W3), x, y, t = built(AFA)
+@pytest.mark.parametrize("samples", [2, 6])
+def test_afa_update(samples):
+    afa, (W1, W2, W3), x, y, t = built(AFA, samples)
     h1, h2 = hidden(x, W1, W2)
     e = (h2 @ W3.T).softmax(1) - t
     d1 = (x @ W1.T > 0) * (e @ afa.F @ W1.T)
