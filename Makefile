@@ -35,7 +35,7 @@ plots: setup  ## learning curves, alignment angles, accuracy against cost: resul
 
 perf: setup  ## time our training steps against bare PyTorch loops
 	@$(BENCH) perf $(ARGS)
-	@$(BENCH) perf --settling
+	@$(BENCH) perf --parts
 
 TRIALS ?= 20
 tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)

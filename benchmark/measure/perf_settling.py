@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.credit.settling import Output, Phi, States, input_drive, one_hot_targets, weight_of
+from benchmark.measure.timing import in_turns
 from benchmark.networks.block import Block
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.streams import stream
@@ -53,7 +52,7 @@ def settling_costs(batch_size: int = 128, rounds: int = 31) -> list[StepCost]:
         s = phi.step(phi.step(s))
         force = Output("mse", None).nudge(one_hot_targets(y, 10, x), 0.5)
         work = products(phi, s)
-        step, alone = _in_turns(rounds, lambda p=phi, t=s, f=force: p.step(t, f), work)  # type: ignore[misc]
+        step, alone = in_turns(rounds, lambda p=phi, t=s, f=force: p.step(t, f), work)  # type: ignore[misc]
         costs.append(StepCost(name, step, alone))
     return costs
 
@@ -79,20 +78,6 @@ def products(phi: Phi, s: States) -> Callable[[], None]:
             function(*tensors, **options)
 
     return run
-
-
-def _in_turns(rounds: int, *functions: Callable[[], object]) -> list[float]:
-    """Least CPU time of each function in microseconds, called in turns.
-
-    CPU time leaves out what other programs take of a busy machine.
-    """
-    best = [math.inf] * len(functions)
-    for _ in range(rounds):
-        for k, function in enumerate(functions):
-            start = time.process_time_ns()
-            function()
-            best[k] = min(best[k], (time.process_time_ns() - start) / 1000)
-    return best
 
 
 def report() -> str:

@@ -3,14 +3,19 @@
 All three run in turns within one Trainer.fit, a chunk of mini-batches each, so that they share the
 machine's state; medians of the per-chunk times are compared. Our time is everything between two
 chunks: loading data, the Trainer's loop, the update, the metrics.
+
+The products are those of the bare loop, as the paper writes them down; for algorithms or networks
+without a bare loop, those that our own step has been seen to do.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +23,10 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmark.errors import UserError
-from benchmark.measure.perf_settling import report
-from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
+from benchmark.measure import perf_settling, perf_synapse
+from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, to_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
 Step = Callable[[Tensor, Tensor], None]
@@ -113,35 +118,75 @@ def products(name: str, n: int, inputs: int, hidden: int, classes: int) -> Calla
     return step
 
 
+class Seen(TorchDispatchMode):
+    """Notes the matrix products and convolutions done while active; calling it does them again."""
+
+    kinds = (
+        torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.bmm, torch.ops.aten.baddbmm,
+        torch.ops.aten.convolution, torch.ops.aten.convolution_backward,
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Callable[[], object]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        if func.overloadpacket in self.kinds:
+            self.calls.append(partial(func, *args, **kwargs or {}))
+        return func(*args, **kwargs or {})
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()
+
+
 # ---- measuring -----------------------------------------------------------------------------
 
 
 class Turns(Callback):
-    """After each of our chunks, the same number of bare steps and of bare matrix products."""
+    """After each of our chunks, as many steps of the bare loop and of the matrix products.
 
-    def __init__(
-        self, bare: Step, batches: Iterator[tuple[Tensor, Tensor]], mm: Callable[[], None]
-    ):
-        self.bare, self.batches, self.mm = bare, batches, mm
+    Args:
+        bare: the bare loop's step with its mini-batches drawn, or None.
+        mm: one step's matrix products, or None for those seen in our first chunk.
+    """
+
+    def __init__(self, bare: Callable[[], None] | None, mm: Callable[[], None] | None) -> None:
+        self.bare, self.mm = bare, mm
+        self.seen, self.steps_seen = Seen(), 0
         self.times: dict[str, list[float]] = {"ours": [], "bare": [], "products": []}
         self._end: float | None = None
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        if self.mm is None and not self.steps_seen:
+            self.seen.__enter__()
 
     def on_train_batch_end(
         self, trainer: Trainer, module: Any, out: Any, batch: Any, i: int
     ) -> None:
-        start = time.perf_counter()
+        end = time.perf_counter()
         steps = len(batch[1]) // trainer.datamodule.local_batch_size  # type: ignore[attr-defined]
         if self._end is not None:
-            self.times["ours"].append((start - self._end) / steps)
-        for name, step in (("bare", self._bare_step), ("products", self.mm)):
-            start = time.perf_counter()
-            for _ in range(steps):
-                step()
-            self.times[name].append((time.perf_counter() - start) / steps)
+            self.times["ours"].append((end - self._end) / steps)
+        if self.mm is None and not self.steps_seen:
+            self.seen.__exit__(None, None, None)
+            self.steps_seen = steps
+        if self.bare:
+            self._time("bare", self.bare, steps, steps)
+        if self.mm:
+            self._time("products", self.mm, steps, steps)
+        else:
+            with torch.no_grad():
+                self._time("products", self.seen, 1, self.steps_seen)
         self._end = time.perf_counter()
 
-    def _bare_step(self) -> None:
-        self.bare(*next(self.batches))
+    def _time(self, name: str, work: Callable[[], None], times: int, steps: int) -> None:
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        self.times[name].append((time.perf_counter() - start) / steps)
 
     def on_train_epoch_end(self, *_: Any) -> None:
         self._end = None
@@ -156,27 +201,35 @@ def bare_batches(images: Tensor, labels: Tensor, n: int) -> Iterator[tuple[Tenso
 
 
 def measure(row: Row, folder: Path) -> dict[str, float]:
-    """Median milliseconds per step: ours, bare, products."""
+    """Median milliseconds per step: ours, bare (nan where there is no bare loop), products."""
     data = build_data(row, 0)
     data.prepare_data()
     data.setup("fit")
     algorithm = build_algorithm(row, 0, data.shape, data.classes)
-    loader = data.train_dataloader()
-    n, name = row.data["batch_size"], row.algorithm["name"]
-    images = loader.images[..., : data.shape[1], : data.shape[2]]
-    inputs = images[0].numel()
-    turns = Turns(
-        getattr(Bare(algorithm, row), name),
-        bare_batches(images, loader.labels, n),
-        products(name, n, inputs, row.network["hidden"][0], data.classes),
-    )
+    turns = Turns(*bare_loop(row, data, algorithm))
     trainer = Trainer(
         max_epochs=row.epochs, callbacks=[turns], logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
         use_distributed_sampler=False, accelerator="cpu", default_root_dir=str(folder),
     )  # fmt: skip
     trainer.fit(algorithm, datamodule=data)
-    return {k: 1000 * statistics.median(v[2:]) for k, v in turns.times.items()}
+    return {k: 1000 * statistics.median(v[2:]) if v else math.nan for k, v in turns.times.items()}
+
+
+def bare_loop(
+    row: Row, data: Any, algorithm: Any
+) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
+    """The bare loop's step and its products, where somebody has written them down."""
+    name, net = row.algorithm["name"], row.network
+    if not hasattr(Bare, name) or net["name"] != "mlp" or len(net["hidden"]) != 1:
+        return None, None
+    loader = data.train_dataloader()
+    n = row.data["batch_size"]
+    images = loader.images[..., : data.shape[1], : data.shape[2]]
+    batches = bare_batches(images, loader.labels, n)
+    step: Step = getattr(Bare(algorithm, row), name)
+    mm = products(name, n, images[0].numel(), net["hidden"][0], data.classes)
+    return lambda: step(*next(batches)), mm
 
 
 # Times its own matrix products that public code takes for one training step, data included
@@ -189,27 +242,36 @@ PUBLIC = {
 
 
 def main(args: list[str]) -> None:
-    """Print a line per algorithm: milliseconds per step and the two ratios."""
+    """Print a line per row: milliseconds per step and the two ratios."""
     parser = ArgumentParser(prog="python -m benchmark perf", description=main.__doc__)
     parser.add_argument("--dataset", default="mnist5k")
-    parser.add_argument("--root", default="data", help="folder of the data sets")
-    parser.add_argument("--algorithm", default="bp,fa,dfa,pepita,dtp")
+    parser.add_argument("--network", default="mlp")
+    parser.add_argument("--algorithm", default="bp,fa,dfa,pepita,dtp,ff,ldtp")
+    parser.add_argument("--config", action="append", help="a complete row; repeat for several")
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
-    parser.add_argument("--settling", action="store_true", help="time settling steps instead")
-    options = parser.parse_args(args)
-    if options.settling:
-        print(report())
+    parser.add_argument("--parts", action="store_true", help="time settling steps and synapses")
+    options, overrides = parser.parse_known_args(args)  # the rest are options of the row
+    if options.parts:
+        print(f"{perf_settling.report()}\n{perf_synapse.report()}")
         return
-    print(f"{options.dataset}, 1 hidden layer of 1024, batch 64, {torch.get_num_threads()} threads")
-    print("algorithm   ours ms   bare ms   products ms   ours/bare   ours/products")
-    for name in options.algorithm.split(","):
-        if not hasattr(Bare, name):
-            raise UserError(f"perf has no bare loop for {name!r}")
-        names = Names(name, options.dataset, "mlp")
-        overrides = [f"--data.root={options.root}"] if options.dataset != "mnist5k" else []
-        row = to_row(parse(row_parser(names), read_config(names.default_config),
-                           [f"--epochs={options.epochs}", *overrides], "perf"))  # fmt: skip
+    print(f"CPU, {torch.get_num_threads()} threads")
+    print("row                       ours ms   bare ms   products ms   ours/bare   ours/products")
+    for names, config in chosen(options):
+        given = [f"--epochs={options.epochs}", *overrides]
+        row = to_row(parse(row_parser(names), read_config(config), given, str(config)))
         t = measure(row, Path("results"))
-        ratios = f"{t['ours'] / t['bare']:9.2f}x {t['ours'] / t['products']:14.2f}x"
-        print(f"{name:9} {t['ours']:9.3f} {t['bare']:9.3f} {t['products']:13.3f} {ratios}"
-              f"   {PUBLIC.get(name, '')}")  # fmt: skip
+        label = f"{names.dataset} {names.network} {names.algorithm}"
+        ratios = f"{t['ours'] / t['bare']:10.2f}x {t['ours'] / t['products']:14.2f}x"
+        line = f"{label:25} {t['ours']:7.3f} {t['bare']:9.3f} {t['products']:13.3f} {ratios}"
+        print(line.replace("nanx", "   -").replace("nan", "  -"), PUBLIC.get(names.algorithm, ""))
+
+
+def chosen(options: Namespace) -> Iterator[tuple[Names, Path]]:
+    """The rows to time."""
+    if options.config:
+        for path in map(Path, options.config):
+            yield names_in(read_config(path), path), path
+        return
+    for algorithm in options.algorithm.split(","):
+        names = Names(algorithm, options.dataset, options.network)
+        yield names, names.default_config

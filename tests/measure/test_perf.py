@@ -1,0 +1,16 @@
+"""What ``make perf`` compares with: the products it sees are the ones that were done."""
+
+import torch
+
+from benchmark.run.perf import Seen
+
+
+def test_seen_products_are_those_of_a_forward_and_backward_pass():
+    layer = torch.nn.Linear(3, 2, bias=False)
+    x = torch.rand(4, 3, requires_grad=True)
+    seen = Seen()
+    with seen:
+        (layer(x).sum() + x.sum()).backward()
+    assert len(seen.calls) == 3  # W x, its gradient for x, its gradient for W
+    with torch.no_grad():
+        seen()
