@@ -1,7 +1,12 @@
 """Whole runs of every algorithm: they learn, keep fixed feedback, and resume bit for bit."""
 
 import json
+import random
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +16,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
-from benchmark.run import checkpoint, runner
+from benchmark.run import checkpoint
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import built, row_of
@@ -89,20 +94,33 @@ def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path, monkeypatch):
     assert timeless == [{k: v for k, v in p.items() if k != "seconds"} for p in record["curve"]]
 
 
-def test_dropout_run_resumes_bit_for_bit(tmp_path, monkeypatch):
-    row = row_of("pepita", "--network.dropout=0.2", epochs=2)
-    whole = run(row, 0, CPU, tmp_path / "whole")
-    monkeypatch.setattr(runner.Recorder, "on_train_epoch_start", _die_in_second_epoch)
-    with pytest.raises(Killed):
-        run(row, 0, CPU, tmp_path / "parts")
-    monkeypatch.undo()
-    assert run(row, 0, CPU, tmp_path / "parts")["weights_sha256"] == whole["weights_sha256"]
+# pepita draws dropout masks and a schedule moves its learning rate: both must be found again.
+CHILD = """
+import sys
+from pathlib import Path
+import torch
+from benchmark.run.runner import run
+from tests.conformance.test_run import CPU, dropout_row
+torch.set_num_threads(1)
+run(dropout_row(), 0, CPU, Path(sys.argv[1]))
+"""
 
 
-def _die_in_second_epoch(self, trainer, module):
-    if trainer.current_epoch == 1:
-        raise Killed
-    self._started, self._training, self._seconds = 0.0, True, 0.0
+def dropout_row():
+    return row_of("pepita", "--network.dropout=0.2", "--optim.schedule=cosine", epochs=20)
+
+
+def test_sigkill_at_any_moment_and_resume_is_the_run_undisturbed(tmp_path):
+    row = dropout_row()
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "parts")])
+    while not (run_folder(tmp_path / "parts", row, 0) / "last.ckpt").exists():
+        assert child.poll() is None
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 0.5))
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    undisturbed = run(row, 0, CPU, tmp_path / "whole")
+    assert run(row, 0, CPU, tmp_path / "parts")["weights_sha256"] == undisturbed["weights_sha256"]
 
 
 def test_schedule_moves_the_learning_rate(tmp_path):
