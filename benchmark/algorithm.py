@@ -116,6 +116,11 @@ class Algorithm(LightningModule):
             self._noise = stream(self.seed, *name, device=self.device)
         return self._noise
 
+    @property
+    def steps_done(self) -> int:
+        """Steps taken in this epoch."""
+        return self._step
+
     def begin_step(self, noise: torch.Generator | None = None) -> None:
         """Start a step: new dropout masks, and ``noise`` or else the step's own generator."""
         self._noise = noise

@@ -27,14 +27,18 @@ class Measure:
     Attributes:
         every: epochs between two measurements of alignment angles; 0 for none; by default as many
             as give 25 measurements or fewer.
+        steps: besides, steps between two measurements within an epoch, rounded up to the
+            mini-batches that are handed out at once; 0 for none.
     """
 
     every: int | None = None
+    steps: int = 0
 
     def check(self) -> None:
         """Raise UserError for a negative period."""
-        if self.every is not None and self.every < 0:
-            raise UserError(f"measure.every is {self.every}: it must be at least 0 (0 = never)")
+        for name, period in (("every", self.every or 0), ("steps", self.steps)):
+            if period < 0:
+                raise UserError(f"measure.{name} is {period}: it must be at least 0 (0 = never)")
 
     def period(self, epochs: int) -> int:
         """Epochs between two measurements of a run of ``epochs``; 0 for none."""
@@ -42,38 +46,56 @@ class Measure:
 
 
 class Alignment(Callback):
-    """Measures alignment on the first mini-batch of epoch 0: before training, then at epoch ends.
+    """Measures alignment on the first mini-batch of epoch 0: before training, then at epoch ends,
+    and within epochs where asked.
 
     The run goes on as if nothing had been measured: same weights, statistics, masks and random
     draws, bit for bit.
 
     Attributes:
-        points: name -> [[epoch, value], ...]. Names are ``update/<layer>``, the angle of the
-            layer's weight update with the true gradient, ``norm_ratio/<layer>``, their norms'
-            ratio, and ``feedback/<layer>``, the angle of the layer's feedback weights with the
-            forward weights they stand for. Angles in degrees; nan where undefined.
+        points: name -> [[epoch, value], ...]; the epoch has a fraction where measured within one.
+            Names are ``update/<layer>``, the angle of the layer's weight update with the true
+            gradient, ``norm_ratio/<layer>``, their norms' ratio, and ``feedback/<layer>``, the
+            angle of the layer's feedback weights with the forward weights they stand for. Angles
+            in degrees; nan where undefined.
 
     Args:
         every: epochs between two measurements; 0 for none.
+        steps: steps between two measurements within an epoch; 0 for none. With it TensorBoard
+            counts steps, else epochs.
     """
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    def __init__(self, every: int, steps: int = 0) -> None:
+        self.every, self.steps = every, steps
         self.points: dict[str, list[list[float]]] = {}
-        self._measured: set[int] = set()
+        self._measured: set[float] = set()
+        self._periods = 0  # of ``steps`` steps that this epoch has seen
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        if self.every:
+        if self.every or self.steps:
             self._probe = _probe(trainer)
-            self._measure(trainer, pl_module, trainer.current_epoch)
+            self._at_epoch(trainer, pl_module, trainer.current_epoch)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self._periods = 0
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        if self.steps and pl_module.steps_done // self.steps > self._periods:
+            self._periods = pl_module.steps_done // self.steps
+            part = pl_module.steps_done / trainer.datamodule.steps_per_epoch
+            if part < 1:
+                self._measure(trainer, pl_module, round(trainer.current_epoch + part, 4))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        if self.every:
-            self._measure(trainer, pl_module, trainer.current_epoch + 1)
+        self._at_epoch(trainer, pl_module, trainer.current_epoch + 1)
 
-    def _measure(self, trainer: Trainer, algorithm: Any, epoch: int) -> None:
-        due = epoch % self.every == 0 or epoch == trainer.max_epochs
-        if not due or epoch in self._measured:
+    def _at_epoch(self, trainer: Trainer, algorithm: Any, epoch: int) -> None:
+        every = self.every or int(self.steps > 0)
+        if every and (epoch % every == 0 or epoch == trainer.max_epochs):
+            self._measure(trainer, algorithm, epoch)
+
+    def _measure(self, trainer: Trainer, algorithm: Any, epoch: float) -> None:
+        if epoch in self._measured:
             return
         with trainer.precision_plugin.train_step_context():
             values = measure(algorithm, *self._probe)
@@ -82,7 +104,8 @@ class Alignment(Callback):
             self.points.setdefault(name, []).append([epoch, float(f"{value:.5g}")])
         if trainer.logger is not None:
             finite = {name: value for name, value in values.items() if math.isfinite(value)}
-            trainer.logger.log_metrics(finite, step=epoch)
+            steps = trainer.datamodule.steps_per_epoch if self.steps else 1  # type: ignore[attr-defined]
+            trainer.logger.log_metrics(finite, step=round(epoch * steps))
         if algorithm.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(algorithm.device)  # the run's cost is without ours
 

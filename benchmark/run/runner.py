@@ -111,7 +111,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     recorder = Recorder(f"{row.title} seed {seed}")
-    alignment = Alignment(measure.period(row.epochs))
+    alignment = Alignment(measure.period(row.epochs), measure.steps)
     callbacks = [recorder, alignment, EpochCheckpoint(checkpoint, machine.checkpoint_seconds)]
     trainer = trainer_for(row, machine, folder, callbacks)
 

@@ -165,8 +165,8 @@ def row(algorithm, *options):
 @pytest.mark.parametrize("algorithm", ["bp", "brsf", "ia", "pepita", "dtp", "ff"])
 def test_measuring_leaves_the_run_bit_for_bit(tmp_path, algorithm):
     finished = {
-        every: train(row(algorithm), 0, Machine("cpu"), tmp_path / str(every), Measure(every))
-        for every in (0, 1)
+        every: train(row(algorithm), 0, Machine("cpu"), tmp_path / str(every), how)
+        for every, how in ((0, Measure(0)), (1, Measure(1, steps=16)))
     }
     assert not finished[0].alignment and finished[1].alignment
     assert weights_sha256(finished[0].algorithm) == weights_sha256(finished[1].algorithm)
@@ -187,6 +187,14 @@ def test_the_record_holds_the_angles(tmp_path):
     first, *_, last = (angle for _, angle in alignment["feedback/blocks.1"])
     assert last < first  # the forward weights align with the feedback
     assert list((tmp_path / "runs").glob("*/events.out.tfevents*"))
+
+
+def test_steps_are_measured_within_epochs(tmp_path):
+    alignment = train(row("fa"), 0, Machine("cpu"), tmp_path, Measure(1, steps=20)).alignment
+    epochs = [epoch for epoch, _ in alignment["update/blocks.0"]]
+    per_epoch = 3500 // 64  # chunks of 16 steps: 32 is the first at or after 20, 48 that after 40
+    inside = [round(32 / per_epoch, 4), round(48 / per_epoch, 4)]
+    assert epochs == [0, *inside, 1, *(round(1 + part, 4) for part in inside), 2]
 
 
 def test_resumed_is_undisturbed(tmp_path):
