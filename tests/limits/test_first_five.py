@@ -47,6 +47,20 @@ def test_dfa_with_the_products_of_W_is_bp_in_a_linear_network():
     assert_same(updates(dfa, x, y), true_gradient(x, y, activation="linear"))
 
 
+def test_from_zero_weights_dfa_learns_where_bp_never_does():
+    """Nøkland starts dfa from zeros; bp's hidden gradients are then zero, and stay so."""
+    x, y, _ = data()
+
+    def from_zero(cls):
+        net, _ = network(activation="tanh")
+        for p in net.parameters():
+            p.data.zero_()
+        return updates(cls(net, classes=3), x, y)
+
+    assert not any(u.any() for u in from_zero(BP))
+    assert from_zero(DFA)[0].all()
+
+
 def test_dtp_with_one_hidden_layer_is_bp_with_a_scaled_hidden_update():
     x, y, _ = data()
     dtp = DTP(network((5,))[0], classes=3, step=0.25)
