@@ -16,7 +16,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
-from benchmark.run import checkpoint
+from benchmark.run import checkpoint, runner
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import built, row_of
@@ -154,3 +154,10 @@ def test_full_disk_is_one_line_and_keeps_the_last_checkpoint(tmp_path, monkeypat
     with pytest.raises(UserError, match="No space left"):
         run(row, 0, CPU, tmp_path)
     assert [p.name for p in run_folder(tmp_path, row, 0).glob("last*")] == ["last.ckpt"]
+
+
+def test_checksum_of_a_network_with_batch_norm():
+    net = torch.nn.BatchNorm1d(2)
+    before = runner.weights_sha256(net)
+    net.num_batches_tracked += 1
+    assert runner.weights_sha256(net) != before
