@@ -31,8 +31,9 @@ Rows = Mapping[str, list[Record]]
 
 
 def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
-    """(name, PNG) of every plot: for each dataset and network the learning curves and, for each
-    device, accuracy against seconds; for each row, its curve and its alignment where measured."""
+    """(name, PNG) of every plot: for each dataset, network and budget the learning curves; for each
+    dataset, network and device accuracy against seconds; for each row its curve and its alignment
+    where measured."""
     with rc_context(STYLE):
         return list(_draw(records))
 
@@ -47,8 +48,12 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         names = dict(zip(lines["row_hash"], lines["name"], strict=True))
         rows = {names[row_hash]: by_row[row_hash] for row_hash in names}
         title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
-        if any(_curve(group, "val_acc").size for group in rows.values()):
-            yield f"curves-{stem}", _png(_learning_curves(title, rows))
+        for epochs, alike in lines.groupby("epochs"):
+            same = {name: rows[name] for name in alike["name"]}
+            if any(_curve(group, "val_acc").size for group in same.values()):
+                budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+                figure = _learning_curves(f"{title}, {budget}", same)
+                yield f"curves-{stem}-{slug(budget)}", _png(figure)
         measured = lines[lines["test_acc_mean"].notna() & (lines["seconds"] > 0)]
         for device, on_device in measured.groupby("device"):
             figure = _cost(f"{title}, {device}", on_device, list(rows))

@@ -30,7 +30,7 @@ def test_every_group_is_drawn(tmp_path, record):
         "cost-cifar10-mlp-1024-relu-test-cpu.png",
         "cost-mnist-mlp-1024-relu-gpu.png",
         "cost-mnist-mlp-1024-relu-test-cpu.png",
-        "curves-mnist-mlp-1024-relu.png",
+        "curves-mnist-mlp-1024-relu-2-epochs.png",
     ]
     assert all(path.read_bytes().startswith(PNG) for path in paths)
 
