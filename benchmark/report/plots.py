@@ -48,8 +48,8 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         names = dict(zip(lines["row_hash"], lines["name"], strict=True))
         rows = {names[row_hash]: by_row[row_hash] for row_hash in names}
         title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
-        for epochs, alike in lines.groupby("epochs"):
-            same = {name: rows[name] for name in alike["name"]}
+        for epochs in sorted(set(lines["epochs"].astype(int))):
+            same = {name: rows[name] for name in lines.loc[lines["epochs"] == epochs, "name"]}
             if any(_curve(group, "val_acc").size for group in same.values()):
                 budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
                 figure = _learning_curves(f"{title}, {budget}", same)
