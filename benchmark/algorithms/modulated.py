@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from benchmark.algorithm import Algorithm
 from benchmark.credit.local import task_loss
 from benchmark.credit.mirror import Mirror, mirror_, product, rescale_
-from benchmark.credit.modulated import Normalize, Pass, activity, forward_pass, linear_part
+from benchmark.credit.modulated import (
+    Normalize,
+    Pass,
+    forward_pass,
+    projected_response,
+    scores,
+)
 from benchmark.errors import UserError
 from benchmark.measure.angles import angle
 from benchmark.networks import Block, Network
@@ -113,20 +119,11 @@ class Modulated(Algorithm):
         return forward_pass(self.blocks, x_err, self.normalize, a_1)
 
     def response(self, e: Tensor, x: Tensor) -> Tensor:
-        """+-W_1 F e: how the first preactivation answers to the shift of the input ``x``.
-
-        Where W_1 is fully connected and the batch exceeds the classes, (W_1 F) e is the cheaper.
-        """
-        first = self.blocks[0]
-        if isinstance(first.synapse, nn.Linear) and len(e) > e.shape[1]:
-            return (self.sign * e) @ (self.F @ first.synapse.weight.t())
-        return linear_part(first, self.input_shift(e, x))
+        """+-W_1 F e: how the first preactivation answers to the shift of the input ``x``."""
+        return projected_response(self.blocks[0], self.F, self.sign * e, x)
 
     def predict(self, x: Tensor) -> Tensor:
-        *hidden, output = self.blocks
-        for block in hidden:
-            x = block.subsample(activity(block, block.affine(x), self.normalize))
-        return output(x)
+        return scores(self.blocks, x, self.normalize)
 
     def reference(self, x: Tensor, y: Tensor) -> Tensor:
         return task_loss(self.predict(x), y, self.loss)

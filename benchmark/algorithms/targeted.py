@@ -12,8 +12,7 @@ from benchmark.credit.decoders import Decoder, Placing, encode, encode_cut
 from benchmark.credit.local import output_error
 from benchmark.credit.targets import Difference, Map
 from benchmark.errors import UserError
-from benchmark.measure.angles import angle
-from benchmark.measure.targets import gauss_newton, gradient
+from benchmark.measure.targets import target_angles
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 
@@ -135,11 +134,7 @@ class Targeted(Algorithm):
         """Each layer's angle of the target difference with -dJ/dh and the Gauss-Newton step."""
         signals = self.credit(x, y).signals
         *hidden, logits = self.encode_all(x).h
-        e = output_error(logits, y, self.loss)
-        values = {}
-        for k, h in enumerate(hidden if signals else []):
-            above, step = list(self.net.blocks)[k + 1 :], h - signals[f"t{k}"]
-            values[f"target_gradient/blocks.{k}"] = angle(step, gradient(above, h, e))
-            newton = gauss_newton(above, h, e, damping=1e-3)
-            values[f"target_gauss_newton/blocks.{k}"] = angle(step, newton)
-        return values
+        targets = [signals[f"t{k}"] for k in range(len(hidden))] if signals else []
+        return target_angles(
+            list(self.net.blocks), hidden, targets, output_error(logits, y, self.loss)
+        )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 
 from benchmark.networks.block import Block
@@ -93,10 +93,28 @@ def forward_pass(
     return Pass(a, h, output(x))
 
 
+def scores(blocks: Iterable[Block], x: Tensor, normalize: Normalize = "none") -> Tensor:
+    """The logits ``[N, classes]`` alone, with the whole graph."""
+    *hidden, output = blocks
+    for block in hidden:
+        x = block.subsample(activity(block, block.affine(x), normalize))
+    return output(x)
+
+
 def linear_part(block: Block, t: Tensor) -> Tensor:
     """W t, for a block whose preactivation is a = W x + b."""
     a, bias = block.affine(t), block.synapse.bias
     return a - bias.view(-1, *[1] * (a.dim() - 2)) if isinstance(bias, Tensor) else a
+
+
+def projected_response(block: Block, F: Tensor, e: Tensor, x: Tensor) -> Tensor:
+    """W F e, for the projection ``F`` ``[classes, inputs]`` of ``e`` onto the block's input ``x``.
+
+    Where W is fully connected and the batch exceeds the classes, (W F) e is the cheaper.
+    """
+    if isinstance(block.synapse, nn.Linear) and len(e) > e.shape[1]:
+        return e @ (F @ block.synapse.weight.t())
+    return linear_part(block, (e @ F).view_as(x))
 
 
 @torch.no_grad()

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.credit.settling import Output, Phi, States, input_drive, one_hot_targets, weight_of
-from benchmark.measure.timing import in_turns
+from benchmark.measure.timing import Cost, in_turns
 from benchmark.networks.block import Block
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.streams import stream
 
 
-class StepCost(NamedTuple):
-    """CPU microseconds of one nudged step, and of its products alone."""
-
-    name: str
-    step: float
-    products: float
-
-    @property
-    def ratio(self) -> float:
-        """What the step costs more than its products; at most 1.3 is the aim."""
-        return self.step / self.products
-
-
 @torch.no_grad()
-def settling_costs(batch_size: int = 128, rounds: int = 31) -> list[StepCost]:
+def settling_costs(batch_size: int = 128, rounds: int = 31) -> list[Cost]:
     """Time a step of the fully connected and of the convolutional network, on the CPU.
 
     Args:
@@ -53,7 +40,7 @@ def settling_costs(batch_size: int = 128, rounds: int = 31) -> list[StepCost]:
         force = Output("mse", None).nudge(one_hot_targets(y, 10, x), 0.5)
         work = products(phi, s)
         step, alone = in_turns(rounds, lambda p=phi, t=s, f=force: p.step(t, f), work)  # type: ignore[misc]
-        costs.append(StepCost(name, step, alone))
+        costs.append(Cost(name, step, alone))
     return costs
 
 
@@ -83,7 +70,7 @@ def products(phi: Phi, s: States) -> Callable[[], None]:
 def report() -> str:
     """A line for each network."""
     return "\n".join(
-        f"settling step, {c.name:18} {c.step:9.0f} us, its products {c.products:9.0f} us: "
+        f"settling step, {c.name:18} {c.ours:9.0f} us, its products {c.yardstick:9.0f} us: "
         f"{c.ratio:.2f} (at most 1.3)"
         for c in settling_costs()
     )

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.credit.feedback import convert
-from benchmark.measure.timing import in_turns
+from benchmark.measure.timing import Cost, in_turns
 from benchmark.streams import stream
 
 
-class BackwardCost(NamedTuple):
-    """CPU microseconds of one backward pass of a layer, through B and through W transposed."""
-
-    name: str
-    through_B: float
-    through_W: float
-
-    @property
-    def ratio(self) -> float:
-        """At most 1.05 is the aim: the asymmetric synapse does the same products."""
-        return self.through_B / self.through_W
-
-
-def synapse_costs(batch_size: int = 64, rounds: int = 101) -> list[BackwardCost]:
+def synapse_costs(batch_size: int = 64, rounds: int = 101) -> list[Cost]:
     """Time a linear and a convolutional layer on the CPU.
 
     Args:
@@ -42,7 +29,7 @@ def synapse_costs(batch_size: int = 64, rounds: int = 101) -> list[BackwardCost]
     for name, (layer, shape) in layers.items():
         x = torch.rand(batch_size, *shape, generator=g).requires_grad_()
         through_B = convert(layer, lambda _, W: torch.randn(W.shape, generator=g))
-        costs.append(BackwardCost(name, *in_turns(rounds, *map(_backward(x), (through_B, layer)))))
+        costs.append(Cost(name, *in_turns(rounds, *map(_backward(x), (through_B, layer)))))
     return costs
 
 
@@ -61,7 +48,7 @@ def _backward(x: Tensor) -> Callable[[nn.Module], Callable[[], object]]:
 def report() -> str:
     """A line for each layer."""
     return "\n".join(
-        f"backward, {c.name:25} through B {c.through_B:7.0f} us, through W {c.through_W:7.0f} us: "
+        f"backward, {c.name:25} through B {c.ours:7.0f} us, through W {c.yardstick:7.0f} us: "
         f"{c.ratio:.2f} (at most 1.05)"
         for c in synapse_costs()
     )

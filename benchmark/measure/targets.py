@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from benchmark.measure.angles import angle
+
 
 def fold(blocks: Sequence[nn.Module], h: Tensor) -> Tensor:
     """The output of a chain of blocks."""
@@ -41,3 +43,23 @@ def gauss_newton(above: Sequence[nn.Module], h: Tensor, e: Tensor, damping: floa
 def relative_error(reconstruction: Tensor, h: Tensor) -> Tensor:
     """||g(f(h)) - h|| / ||h|| over the batch, a scalar."""
     return (reconstruction - h).norm() / h.norm()
+
+
+def target_angles(
+    blocks: Sequence[nn.Module], h: Sequence[Tensor], t: Sequence[Tensor], e: Tensor
+) -> dict[str, Tensor]:
+    """Angles of h_k - t_k with dJ/dh_k and with the Gauss-Newton step, by name, in degrees.
+
+    Args:
+        blocks: of the network, input to output.
+        h: hidden activities h_1 .. h_K, each ``[N, ...]``.
+        t: their targets; none where none are set.
+        e: output error of every sample, ``[N, classes]``.
+    """
+    values = {}
+    for k, (h_k, t_k) in enumerate(zip(h, t, strict=False)):
+        above, step = blocks[k + 1 :], h_k - t_k
+        values[f"target_gradient/blocks.{k}"] = angle(step, gradient(above, h_k, e))
+        newton = gauss_newton(above, h_k, e, damping=1e-3)
+        values[f"target_gauss_newton/blocks.{k}"] = angle(step, newton)
+    return values

@@ -5,6 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """CPU microseconds of a part, and of what it is measured against."""
+
+    name: str
+    ours: float
+    yardstick: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.yardstick
 
 
 def in_turns(rounds: int, *functions: Callable[[], object]) -> list[float]:
