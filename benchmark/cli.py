@@ -8,6 +8,7 @@ from argparse import Namespace as PlainNamespace
 from pathlib import Path
 
 from benchmark.errors import UserError
+from benchmark.run.memory import keep_freed_memory
 
 USAGE = """usage: python -m benchmark COMMAND [options]
 
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
             raise UserError(f"unknown command {command!r}: {nearest(command, COMMANDS)}")
         else:
+            keep_freed_memory()
             COMMANDS[command](rest)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

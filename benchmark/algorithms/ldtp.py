@@ -93,8 +93,8 @@ class LDTP(Targeted):
             noise = self.noise_like(below, self.noise_sd[k])
             moved, _ = self.encode(k, below + noise)
             above = h + self.noise_like(h, self.noise_sd[k])
-            both = torch.cat([moved, above]), torch.cat([h, h])  # one product for the two terms
+            both = torch.cat([moved, above])  # one product for the two terms
             where = None if switches is None else torch.cat([switches, switches])
-            from_below, from_above = g.difference(*both, where).chunk(2)
+            from_below, from_above = g.difference(both, h, where).chunk(2)
             losses.append(local_difference_reconstruction_loss(noise, from_below, from_above))
         return torch.stack(losses).sum()

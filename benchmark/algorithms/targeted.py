@@ -105,7 +105,7 @@ class Targeted(Algorithm):
 
     def noise_like(self, h: Tensor, sd: float) -> Tensor:
         """Gaussian noise in the shape of ``h``."""
-        return sd * torch.randn(h.shape, generator=self.noise, device=h.device, dtype=h.dtype)
+        return torch.empty_like(h).normal_(0, sd, generator=self.noise)
 
     # ---- learning of the decoders -------------------------------------------------------------
 

@@ -23,11 +23,13 @@ Placing = Literal["after", "before"]
 def encode(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
     """A block's activity, and its switches: where a max-pool found the maxima (else None)."""
     if isinstance(block, Block) and isinstance(block.pool, nn.MaxPool2d):
-        p = block.pool
-        h = block.activate(block.affine(x))
-        return F.max_pool2d(
-            h, p.kernel_size, p.stride, p.padding, p.dilation, p.ceil_mode, return_indices=True
-        )
+        p, first = block.pool, block.pools_first
+        a = block.affine(x)
+        h, switches = F.max_pool2d(
+            a if first else block.activate(a),
+            p.kernel_size, p.stride, p.padding, p.dilation, p.ceil_mode, return_indices=True,
+        )  # fmt: skip
+        return block.activate(h) if first else h, switches
     return block(x), None
 
 
@@ -76,23 +78,28 @@ class Decoder(nn.Module):
             self.unpooled = _conv_shape(block.synapse, shape_below)
 
     def forward(self, h: Tensor, switches: Tensor | None = None) -> Tensor:
-        below = self.synapse(self._before(h, switches))
-        if self.placing == "after":
-            below = self.activation(below)
-        return below.view(len(h), *self.shape_below)
+        if self.placing == "before":
+            return self._down(self.activation(h), switches)
+        return self.activation(self._down(h, switches))
 
     def difference(self, t: Tensor, h: Tensor, switches: Tensor | None = None) -> Tensor:
-        """g(t) - g(h), by a single product where g ends with its synapse."""
+        """g(t) - g(h), by a single product where g ends with its synapse.
+
+        Args:
+            t: ``[S N, ...]``, one or several batches of what ``h`` has become.
+            h: ``[N, ...]``.
+            switches: of ``t``.
+        """
         if self.placing == "after":
             return self(t, switches) - self(h, switches)
-        code = self._before(t, switches) - self._before(h, switches)
-        return self.synapse(code).view(len(h), *self.shape_below)
+        change = self.activation(t).unflatten(0, (-1, len(h))) - self.activation(h)
+        return self._down(change.flatten(0, 1), switches)
 
-    def _before(self, h: Tensor, switches: Tensor | None) -> Tensor:
-        """Everything that precedes the synapse."""
+    def _down(self, code: Tensor, switches: Tensor | None) -> Tensor:
+        """Undo the pooling and go through the synapse."""
         if self.pool is not None:
-            h = unpool(self.pool, h, switches, self.unpooled)
-        return self.activation(h) if self.placing == "before" else h
+            code = unpool(self.pool, code, switches, self.unpooled)
+        return self.synapse(code).view(len(code), *self.shape_below)
 
     def initialize(self, init: Init, generator: torch.Generator) -> None:
         """Draw the weights; biases start at zero."""

@@ -73,11 +73,15 @@ def local_update(signals: Iterable[Tensor], activities: Iterable[Tensor]) -> Ten
     ``delta_k^T dh_k/dW_k``: for ``h = f(W x)`` that is ``(delta * f'(Wx)) x^T``.
     """
     activities = list(activities)
-    terms = [
-        torch.dot(delta.detach().to(h.dtype).reshape(-1), h.reshape(-1))
-        for delta, h in zip(signals, activities, strict=True)
-    ]
+    terms = [_product(delta.detach(), h) for delta, h in zip(signals, activities, strict=True)]
     return sum(terms[1:], terms[0]) / len(activities[0])
+
+
+def _product(delta: Tensor, h: Tensor) -> Tensor:
+    """<delta, h>, taken in the order in which h lies in memory."""
+    if h.dim() == 4 and h.is_contiguous(memory_format=torch.channels_last):
+        delta, h = delta.permute(0, 2, 3, 1), h.permute(0, 2, 3, 1)
+    return torch.dot(delta.to(h.dtype).reshape(-1), h.reshape(-1))
 
 
 def forward_cut_unpooled(blocks: Iterable[nn.Module], x: Tensor) -> tuple[list[Tensor], Tensor]:

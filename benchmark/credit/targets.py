@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.credit.local import Loss
@@ -51,7 +52,7 @@ def difference_targets(
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
     """1/2 ||a - b||^2, summed over the units and averaged over the batch."""
-    return 0.5 * (a - b).square().sum() / len(a)
+    return F.mse_loss(a, b, reduction="sum") / (2 * len(a))
 
 
 def layer_losses(activities: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

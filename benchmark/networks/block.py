@@ -57,6 +57,10 @@ class Block(nn.Module):
 
     The affine part and the rest are apart, because rules like PEPITA's teach the affine part
     without the activation's derivative.
+
+    Attributes:
+        pools_first: whether ``forward`` pools before the activation: with max-pooling, and without
+            dropout, that gives the same, for activations grow with their input, at less cost.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Block(nn.Module):
         self.activation = activation or nn.Identity()
         self.dropout = Dropout(dropout) if dropout else None
         self.pool = pool
+        self.pools_first = isinstance(pool, nn.MaxPool2d) and not dropout
 
     def affine(self, x: Tensor) -> Tensor:
         """Preactivation a = W x + b."""
@@ -89,11 +94,17 @@ class Block(nn.Module):
         return h if self.pool is None else self.pool(h)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.subsample(self.activate(self.affine(x)))
+        a = self.affine(x)
+        if self.pools_first:
+            return self.activate(self.subsample(a))
+        return self.subsample(self.activate(a))
 
 
 class Network(nn.Module):
     """An ordered list of blocks whose fold is the network; the last block gives the logits.
+
+    Convolutions keep their weights, and with them their activities, in channels-last memory order:
+    same numbers, pooling several times as fast on CPUs.
 
     Attributes:
         in_shape: shape of one input, ``(C, H, W)``.
@@ -104,6 +115,7 @@ class Network(nn.Module):
         super().__init__()
         self.in_shape = tuple(in_shape)
         self.blocks = nn.ModuleList(blocks)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:

@@ -197,7 +197,7 @@ def test_torchvision_blocks_fold_to_torchvisions_network():
     import torchvision
 
     net, x, _ = build("resnet18")
-    plain = torchvision.models.resnet18(num_classes=10)
+    plain = torchvision.models.resnet18(num_classes=10).to(memory_format=torch.channels_last)
     tensors = list(net.state_dict().values())
     plain.load_state_dict(dict(zip(plain.state_dict(), tensors, strict=True)))
     assert torch.equal(plain(x), net(x))

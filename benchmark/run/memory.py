@@ -1,0 +1,21 @@
+"""Memory of large tensors is kept by the process instead of going back to the system every step."""
+
+import ctypes
+import sys
+
+# Parameters of mallopt(3) in glibc, and the values given to them.
+_TRIM_THRESHOLD = -1, 2**31 - 1  # free memory at the heap's end that goes back to the system
+_TOP_PAD = -2, 2**26  # memory asked for beyond what is needed
+_MMAP_THRESHOLD = -3, 2**31 - 1  # allocations from this size on get pages of their own
+
+
+def keep_freed_memory() -> None:
+    """Let glibc's malloc reuse the memory of freed tensors. Does nothing on other systems.
+
+    By default large tensors get fresh pages from the system, which are zeroed one by one at their
+    first use: 10 to 15 % of a training step of a small convolutional network on a CPU.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(libc, "mallopt"):
+        for parameter, value in (_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD):
+            libc.mallopt(parameter, value)  # type: ignore[union-attr]
