@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad as pad_zero
 
-Augmentation = Literal["none", "flip", "crop_flip"]
+Augmentation = Literal["none", "flip", "crop_flip", "jitter"]
 Border = Literal["zero", "edge"]
 Normalization = Literal["unit", "standard"]
 
-MARGIN = 4  # pixels around the image within which crop_flip moves its window
+MARGIN = {"flip": 0, "crop_flip": 4, "jitter": 2}  # pixels around the image to move within
 
 
 class Normalizer(NamedTuple):
@@ -68,13 +68,14 @@ def channel_statistics(images: Tensor, chunk: int = 4096) -> tuple[Tensor, Tenso
 
 
 class Mover(NamedTuple):
-    """Random horizontal flips, and random crops out of a margin around the image.
+    """Random crops out of a margin around the image, and random horizontal flips.
 
     ``margin`` is the margin's width in pixels, 0 for flips alone; ``border`` what fills it.
     """
 
     margin: int
     border: Border
+    flips: bool = True
 
     def grow(self, images: Tensor) -> Tensor:
         """Images with their margin: uint8 [n, C, H, W] -> [n, C, H + 2 margin, W + 2 margin]."""
@@ -96,7 +97,8 @@ class Mover(NamedTuple):
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """Top, left (0 .. 2 margin) and flip (0, 1) for each of n samples: int64 [n, 3]."""
         corner = torch.randint(2 * self.margin + 1, (n, 2), generator=generator)
-        return torch.cat([corner, torch.randint(2, (n, 1), generator=generator)], dim=1)
+        flip = torch.randint(1 + self.flips, (n, 1), generator=generator)
+        return torch.cat([corner, flip], dim=1)
 
     def __call__(self, grown: Tensor, items: Tensor, moves: Tensor) -> Tensor:
         """The moved images ``items`` of ``grown``: uint8 [n, C, H, W]; rows first, then columns."""

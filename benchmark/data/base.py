@@ -43,7 +43,8 @@ class DataModule(LightningDataModule):
         split_seed: decides which ones.
         normalize: ``unit`` for [0, 1]; ``standard`` for zero mean and unit deviation per channel,
             over the whole training set before the split.
-        augment: of training images: ``none``, ``flip`` (horizontal, one in two), or ``crop_flip``.
+        augment: of training images: ``none``, ``flip`` (horizontal, one in two), ``crop_flip``, or
+            ``jitter`` (shifted by up to 2 pixels).
         root: folder of the data sets.
 
     Attributes:

@@ -32,7 +32,9 @@ def transform(augment: Augmentation, size: int) -> v2.Transform:
         steps: list[Any] = [v2.RandomResizedCrop(size, antialias=True)]
     else:
         steps = [v2.Resize(round(size * 256 / 224), antialias=True), v2.CenterCrop(size)]
-    if augment != "none":
+    if augment == "jitter":
+        steps.append(v2.RandomCrop(size, padding=2))
+    elif augment != "none":
         steps.append(v2.RandomHorizontalFlip())
     return v2.Compose([*steps, v2.PILToTensor()])
 

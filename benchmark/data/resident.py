@@ -29,7 +29,8 @@ class ResidentData(DataModule):
 
     Args:
         batch_size, val_size, split_seed, normalize, augment, root: see ``DataModule``;
-            ``crop_flip`` crops the image's size out of a margin of 4 pixels around it.
+            ``crop_flip`` crops the image's size out of a margin of 4 pixels around it, ``jitter``
+            out of 2 pixels and without flips.
         pad: what fills that margin: ``zero`` (black) or ``edge`` (the outermost pixels).
         cache: folder for decoded copies of what is slow to decode; default ``root``/cache.
         steps_per_call: mini-batches handed out at once; a matter of speed alone.
@@ -60,7 +61,8 @@ class ResidentData(DataModule):
         check_at_least("steps_per_call", steps_per_call, 1)
         self.cache = Path(root, "cache") if cache is None else Path(cache)
         self.steps_per_call = steps_per_call
-        self.mover = None if augment == "none" else Mover(MARGIN * (augment == "crop_flip"), pad)
+        moved = augment != "none"
+        self.mover = Mover(MARGIN[augment], pad, flips=augment != "jitter") if moved else None
         self._resident: dict[tuple[str, torch.device], tuple[Tensor, Tensor]] = {}
 
     @abstractmethod
