@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from benchmark.algorithms.sdtp import SDTP
 from benchmark.algorithms.targeted import Encoding
 from benchmark.credit.decoders import Decoder
-from benchmark.credit.local import one_hot
-from benchmark.credit.targets import prediction
+from benchmark.credit.local import one_hot, prediction
 from benchmark.networks import Network
 
 

@@ -5,8 +5,7 @@ from torch import Tensor
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.targeted import Encoding
 from benchmark.credit.decoders import Decoder
-from benchmark.credit.local import one_hot
-from benchmark.credit.targets import prediction
+from benchmark.credit.local import one_hot, prediction
 
 
 class SDTP(DTP):

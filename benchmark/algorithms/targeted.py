@@ -46,10 +46,9 @@ class Targeted(Algorithm):
         if len(net.blocks) < 2:
             raise UserError("target propagation needs a hidden layer")
         self.decoder_weight_decay, self.decoder_epochs = decoder_weight_decay, decoder_epochs
-        decoders = self.build_decoders()
-        for k, g in enumerate(decoders):
+        self.decoders = nn.ModuleList(self.build_decoders())
+        for k, g in enumerate(self.decoders):
             g.initialize(decoder_init, self.feedback_stream(k))
-        self.decoders = nn.ModuleList(decoders)
         if decoder_epochs and not self.decoders:
             raise UserError("decoder_epochs: with one hidden layer there are no decoders to train")
         self.noise_sd = self._per_decoder("noise", noise)
@@ -68,9 +67,10 @@ class Targeted(Algorithm):
     def _per_decoder(self, option: str, value: Any) -> list[Any]:
         """One value for each decoder, from a list of them or a value for all."""
         n = len(self.decoders)
-        if isinstance(value, list) and len(value) != n:
-            raise UserError(f"{option} has {len(value)} values for {n} decoders")
-        return list(value) if isinstance(value, list) else [value] * n
+        values = value if isinstance(value, list) else [value] * n
+        if len(values) != n:
+            raise UserError(f"{option} has {len(values)} values for {n} decoders")
+        return values
 
     def param_groups(self) -> list[dict[str, Any]]:
         return super().param_groups() + [
@@ -105,7 +105,9 @@ class Targeted(Algorithm):
 
     def noise_like(self, h: Tensor, sd: float) -> Tensor:
         """Gaussian noise in the shape of ``h``."""
-        return torch.empty_like(h).normal_(0, sd, generator=self.noise)
+        noise = torch.empty_like(h)
+        noise.as_strided((h.numel(),), (1,)).normal_(0, sd, generator=self.noise)  # fast as vector
+        return noise
 
     # ---- learning of the decoders -------------------------------------------------------------
 
@@ -124,9 +126,8 @@ class Targeted(Algorithm):
             with torch.no_grad():
                 encoding = self.encode_all(x)
             for i in range(max(self.iterations)):
-                yield self.decoder_loss(
-                    encoding, [k for k, n in enumerate(self.iterations) if n > i]
-                )
+                learning = [k for k, n in enumerate(self.iterations) if n > i]
+                yield self.decoder_loss(encoding, learning)
 
     # ---- measurements -------------------------------------------------------------------------
 

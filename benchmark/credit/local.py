@@ -73,15 +73,18 @@ def local_update(signals: Iterable[Tensor], activities: Iterable[Tensor]) -> Ten
     ``delta_k^T dh_k/dW_k``: for ``h = f(W x)`` that is ``(delta * f'(Wx)) x^T``.
     """
     activities = list(activities)
-    terms = [_product(delta.detach(), h) for delta, h in zip(signals, activities, strict=True)]
+    terms = [
+        torch.dot(*flat(h, delta.detach().to(h.dtype)))
+        for delta, h in zip(signals, activities, strict=True)
+    ]
     return sum(terms[1:], terms[0]) / len(activities[0])
 
 
-def _product(delta: Tensor, h: Tensor) -> Tensor:
-    """<delta, h>, taken in the order in which h lies in memory."""
+def flat(h: Tensor, *others: Tensor) -> list[Tensor]:
+    """Tensors of one shape as vectors, all in the order in which ``h`` lies in memory."""
     if h.dim() == 4 and h.is_contiguous(memory_format=torch.channels_last):
-        delta, h = delta.permute(0, 2, 3, 1), h.permute(0, 2, 3, 1)
-    return torch.dot(delta.to(h.dtype).reshape(-1), h.reshape(-1))
+        return [t.permute(0, 2, 3, 1).reshape(-1) for t in (h, *others)]
+    return [t.reshape(-1) for t in (h, *others)]
 
 
 def forward_cut_unpooled(blocks: Iterable[nn.Module], x: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -8,17 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.credit.local import Loss
+from benchmark.credit.local import flat
 
 Map = Callable[[Tensor], Tensor]
 Difference = Callable[[Tensor, Tensor], Tensor]
-
-
-def prediction(logits: Tensor, loss: Loss = "cross_entropy") -> Tensor:
-    """The outputs that a loss compares with one-hot labels, ``[N, classes]``."""
-    if loss == "cross_entropy":
-        return logits.softmax(-1)
-    return logits.sigmoid() if loss == "bce" else logits
 
 
 @torch.no_grad()
@@ -52,7 +45,8 @@ def difference_targets(
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
     """1/2 ||a - b||^2, summed over the units and averaged over the batch."""
-    return F.mse_loss(a, b, reduction="sum") / (2 * len(a))
+    ours, theirs = flat(a, b)
+    return F.mse_loss(ours, theirs, reduction="sum") / (2 * len(a))
 
 
 def layer_losses(activities: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
