@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from benchmark.algorithms.dtp import DTP
 from benchmark.credit.decoders import Decoder, encode
 from benchmark.credit.local import local_update
 from benchmark.networks.block import Block, nonlinearity
+from benchmark.networks.mlp import MLP
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid", "elu", "linear"]
 generator = torch.Generator().manual_seed(0)
@@ -87,3 +89,14 @@ def test_freed_memory_is_used_again():
         return int(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
 
     assert faults("keep_freed_memory()") < 100 < faults("")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 1, 0, 2)])
+def test_noise_fills_activities_of_any_order_in_memory(order):
+    dtp = DTP(MLP((1, 2, 2), 10, generator, hidden=(3,)))
+    dtp._noise = torch.Generator().manual_seed(0)
+    h = torch.zeros(10, 12, 14, 16).permute(order)
+    noise = dtp.noise_like(h, 0.5)
+    assert noise.shape == h.shape
+    assert abs(noise.mean()) < 0.02 and abs(noise.std() - 0.5) < 0.02
+    assert len(noise.unique()) > 0.99 * h.numel()
