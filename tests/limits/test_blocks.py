@@ -37,6 +37,11 @@ def test_pooling_first_gives_the_same_activity_and_the_same_update(activation):
     torch.testing.assert_close(ours, theirs)
 
 
+def test_averages_are_taken_of_activities():
+    block = Block(nn.Conv2d(2, 3, 3).double(), nn.Tanh(), pool=nn.AvgPool2d(2))
+    torch.testing.assert_close(block(x), block.pool(block.synapse(x).tanh()))
+
+
 def test_dropout_comes_before_pooling():
     block = pooled("relu", dropout=0.5)
     assert not block.pools_first
