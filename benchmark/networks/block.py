@@ -13,11 +13,21 @@ from benchmark.networks.local import LocallyConnected2d
 Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear"]
 Shape = tuple[int, ...]
 
+
+class ELU(nn.ELU):
+    """ELU; without a gradient by exp, which on CPUs takes a fraction of the time of expm1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad or x.is_cuda:
+            return super().forward(x)
+        return x.relu() + (x.clamp(max=0).exp() - 1)
+
+
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
-    "elu": nn.ELU,
+    "elu": ELU,
     "linear": nn.Identity,
 }
 

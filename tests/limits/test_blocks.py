@@ -37,6 +37,13 @@ def test_pooling_first_gives_the_same_activity_and_the_same_update(activation):
     torch.testing.assert_close(ours, theirs)
 
 
+def test_elu_is_the_same_with_and_without_a_gradient():
+    elu = nonlinearity("elu")
+    a = torch.linspace(-30, 30, 1001, dtype=torch.float64)
+    torch.testing.assert_close(elu(a), nn.functional.elu(a))
+    torch.testing.assert_close(elu(a), elu(a.requires_grad_()).detach())
+
+
 def test_averages_are_taken_of_activities():
     block = Block(nn.Conv2d(2, 3, 3).double(), nn.Tanh(), pool=nn.AvgPool2d(2))
     torch.testing.assert_close(block(x), block.pool(block.synapse(x).tanh()))
