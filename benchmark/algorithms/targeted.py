@@ -66,10 +66,9 @@ class Targeted(Algorithm):
 
     def _per_decoder(self, option: str, value: Any) -> list[Any]:
         """One value for each decoder, from a list of them or a value for all."""
-        n = len(self.decoders)
-        values = value if isinstance(value, list) else [value] * n
-        if len(values) != n:
-            raise UserError(f"{option} has {len(values)} values for {n} decoders")
+        values = value if isinstance(value, list) else [value] * len(self.decoders)
+        if len(values) != len(self.decoders):
+            raise UserError(f"{option} has {len(values)} values for {len(self.decoders)} decoders")
         return values
 
     def param_groups(self) -> list[dict[str, Any]]:
