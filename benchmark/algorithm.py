@@ -21,7 +21,7 @@ from benchmark.credit.local import Loss, task_loss
 from benchmark.distributed import LocalDDP, average_, average_float_buffers_
 from benchmark.errors import UserError
 from benchmark.networks import Network
-from benchmark.optim import Optim
+from benchmark.optim import Optim, absorbing
 from benchmark.streams import stream
 
 
@@ -70,7 +70,7 @@ class Algorithm(LightningModule):
         self.diverged = False
         self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
         self.mean_loss = MeanMetric(nan_strategy="disable")
-        self._step = 0
+        self._step, self._world = 0, 1
         self._sums = torch.zeros(3)  # training loss, correct, samples of this epoch
         self._noise: torch.Generator | None = None
 
@@ -158,7 +158,8 @@ class Algorithm(LightningModule):
         """
         for p in self._parameters_to_train:
             p.grad = None
-        objective.backward()
+        with absorbing(self._optimizer):
+            objective.backward()
         if self._world > 1:
             average_([p.grad for p in self._parameters_to_train if p.grad is not None])
         if self.optim.clip is not None:
@@ -235,5 +236,5 @@ class Algorithm(LightningModule):
     # ---- optimizer ----------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optim.build(self.param_groups())
+        optimizer = self.optim.build(self.param_groups(), may_absorb=self._world == 1)
         return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs or 1)]

@@ -2,11 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+
+
+class MomentumSGD(torch.optim.SGD):
+    """SGD with momentum that adds large gradients to the momentum without forming them.
+
+        v <- mu v + g,   W <- W - lr v
+
+    For a fully connected W, g = delta^T x: one product can read v and write mu v + delta^T x. That
+    spares writing and reading g, which for weights that outgrow the processor's caches takes longer
+    than what it computes. Within :func:`absorbing`, ``benchmark.networks.linear`` asks for it.
+
+    Attributes:
+        large: entries from which on a weight matrix is worth it.
+    """
+
+    large = 2**18
+
+    def __init__(self, groups: list[dict[str, Any]], **options: Any) -> None:
+        super().__init__(groups, **options)
+        self.absorbing = False
+        self._absorbed: dict[Tensor, int] = {}  # weights and their groups, in this step
+        for k, group in enumerate(self.param_groups):
+            plain = group["momentum"] and not group["nesterov"] and not group["weight_decay"]
+            for W in group["params"]:
+                if plain and W.dim() == 2 and W.numel() >= self.large:
+                    W.absorb = partial(self._absorb, W, k)
+
+    def _absorb(self, W: Tensor, k: int, delta: Tensor, x: Tensor) -> bool:
+        """Take in the gradient delta^T x of ``W``; False if it must be formed."""
+        if not self.absorbing or delta.dtype != W.dtype:
+            return False
+        if self.state[W].get("momentum_buffer") is None:
+            self.state[W]["momentum_buffer"] = torch.zeros_like(W)
+        mu = 1 if W in self._absorbed else self.param_groups[k]["momentum"]
+        self.state[W]["momentum_buffer"].addmm_(delta.t(), x, beta=mu)
+        self._absorbed[W] = k
+        return True
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        for W in self._absorbed:
+            if W.grad is not None:  # what reached W besides
+                self.state[W]["momentum_buffer"].add_(W.grad)
+                W.grad = None
+        loss = super().step(closure)
+        for W, k in self._absorbed.items():
+            W.add_(self.state[W]["momentum_buffer"], alpha=-self.param_groups[k]["lr"])
+        self._absorbed.clear()
+        return loss
+
+
+@contextmanager
+def absorbing(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Backward passes in here, up to the next step, are this optimizer's update."""
+    if not isinstance(optimizer, MomentumSGD):
+        yield
+        return
+    optimizer.absorbing = True
+    try:
+        yield
+    finally:
+        optimizer.absorbing = False
 
 
 @dataclass(frozen=True)
@@ -38,13 +104,17 @@ class Optim:
     milestones: list[int] = field(default_factory=list)
     gamma: float = 0.1
 
-    def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        """One torch optimizer over named parameter groups (fused kernels where torch has them)."""
+    def build(
+        self, groups: list[dict[str, Any]], may_absorb: bool = False
+    ) -> torch.optim.Optimizer:
+        """One torch optimizer over named parameter groups (fused kernels where torch has them).
+
+        With ``may_absorb`` it may absorb gradients, where nothing wants to see them first.
+        """
         common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
-            return torch.optim.SGD(
-                groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True
-            )
+            sgd = MomentumSGD if may_absorb and self.clip is None else torch.optim.SGD
+            return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
         if self.name == "rmsprop":
             return torch.optim.RMSprop(groups, **common, momentum=self.momentum)
         cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW

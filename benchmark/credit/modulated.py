@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from benchmark.networks.block import Block
+from benchmark.networks.linear import weight_gradient
 
 Normalize = Literal["none", "batch", "sample"]
 
@@ -57,14 +58,14 @@ class _KnownAffine(Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        x, *_ = inputs
-        ctx.save_for_backward(x)
+        x, W, *_ = inputs
+        ctx.save_for_backward(x, W)
 
     @staticmethod
     def backward(ctx, delta):  # type: ignore[override]
-        (x,) = ctx.saved_tensors
+        x, W = ctx.saved_tensors
         need_bias = ctx.needs_input_grad[2]
-        return None, delta.t() @ x.to(delta.dtype), delta.sum(0) if need_bias else None, None
+        return None, weight_gradient(W, delta, x), delta.sum(0) if need_bias else None, None
 
 
 def forward_pass(

@@ -10,6 +10,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
+from benchmark.networks.linear import Linear
 from benchmark.networks.local import LocallyConnected2d
 
 
@@ -56,9 +57,9 @@ class LocalMNIST(Network):
             shape = (channels, *side)
         n = math.prod(shape)
         blocks.append(
-            Block(nn.Linear(n, 1024, bias=bias), nonlinearity(activation), reshape=nn.Flatten())
+            Block(Linear(n, 1024, bias=bias), nonlinearity(activation), reshape=nn.Flatten())
         )
-        blocks.append(Block(nn.Linear(1024, classes, bias=bias)))
+        blocks.append(Block(Linear(1024, classes, bias=bias)))
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
+from benchmark.networks.linear import Linear
 
 
 def _flat(shape: Shape, blocks: list[nn.Module]) -> int:
@@ -46,7 +47,7 @@ class PepitaConv(Network):
             pool=nn.MaxPool2d(2),
         )
         n = _flat(in_shape, [conv])
-        fc = Block(nn.Linear(n, classes, bias=bias), reshape=nn.Flatten())
+        fc = Block(Linear(n, classes, bias=bias), reshape=nn.Flatten())
         super().__init__(in_shape, [conv, fc])
         self.initialize(init, generator)
 
@@ -84,9 +85,9 @@ class LeNet(Network):
         ]
         n = _flat(in_shape, blocks)
         blocks += [
-            Block(nn.Linear(n, 120, bias=bias), nonlinearity(activation), reshape=nn.Flatten()),
-            Block(nn.Linear(120, 84, bias=bias), nonlinearity(activation)),
-            Block(nn.Linear(84, classes, bias=bias)),
+            Block(Linear(n, 120, bias=bias), nonlinearity(activation), reshape=nn.Flatten()),
+            Block(Linear(120, 84, bias=bias), nonlinearity(activation)),
+            Block(Linear(84, classes, bias=bias)),
         ]
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)

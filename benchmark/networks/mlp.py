@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
+from benchmark.networks.linear import Linear
 
 
 class MLP(Network):
@@ -41,13 +42,13 @@ class MLP(Network):
         for k, (n_in, n_out) in enumerate(pairwise(widths)):
             blocks.append(
                 Block(
-                    nn.Linear(n_in, n_out, bias=bias),
+                    Linear(n_in, n_out, bias=bias),
                     nonlinearity(activation),
                     reshape=nn.Flatten() if k == 0 else None,
                     dropout=dropout,
                 )
             )
         first = nn.Flatten() if not hidden else None
-        blocks.append(Block(nn.Linear(widths[-1], classes, bias=bias), reshape=first))
+        blocks.append(Block(Linear(widths[-1], classes, bias=bias), reshape=first))
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)
