@@ -21,7 +21,7 @@ from benchmark.credit.local import Loss, task_loss
 from benchmark.distributed import LocalDDP, average_, average_float_buffers_
 from benchmark.errors import UserError
 from benchmark.networks import Network
-from benchmark.optim import Optim, absorbing
+from benchmark.optim import Optim
 from benchmark.streams import stream
 
 
@@ -158,8 +158,9 @@ class Algorithm(LightningModule):
         """
         for p in self._parameters_to_train:
             p.grad = None
-        with absorbing(self._optimizer):
-            objective.backward()
+        self._optimizer.absorbing = True  # read by MomentumSGD alone
+        objective.backward()
+        self._optimizer.absorbing = False
         if self._world > 1:
             average_([p.grad for p in self._parameters_to_train if p.grad is not None])
         if self.optim.clip is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -20,10 +18,12 @@ class MomentumSGD(torch.optim.SGD):
 
     For a fully connected W, g = delta^T x: one product can read v and write mu v + delta^T x. That
     spares writing and reading g, which for weights that outgrow the processor's caches takes longer
-    than what it computes. Within :func:`absorbing`, ``benchmark.networks.linear`` asks for it.
+    than what it computes. ``benchmark.networks.linear`` asks for it. All other parameters take the
+    fused step of ``torch.optim.SGD``, called without that class's preparations.
 
     Attributes:
         large: entries from which on a weight matrix is worth it.
+        absorbing: whether the backward passes that run now are this optimizer's update.
     """
 
     large = 2**18
@@ -38,41 +38,45 @@ class MomentumSGD(torch.optim.SGD):
                 if plain and W.dim() == 2 and W.numel() >= self.large:
                     W.absorb = partial(self._absorb, W, k)
 
+    def _velocity(self, p: Tensor) -> Tensor:
+        """v of a parameter, zero at first."""
+        state = self.state[p]
+        if state.get("momentum_buffer") is None:
+            state["momentum_buffer"] = torch.zeros_like(p)
+        return state["momentum_buffer"]
+
     def _absorb(self, W: Tensor, k: int, delta: Tensor, x: Tensor) -> bool:
         """Take in the gradient delta^T x of ``W``; False if it must be formed."""
         if not self.absorbing or delta.dtype != W.dtype:
             return False
-        if self.state[W].get("momentum_buffer") is None:
-            self.state[W]["momentum_buffer"] = torch.zeros_like(W)
         mu = 1 if W in self._absorbed else self.param_groups[k]["momentum"]
-        self.state[W]["momentum_buffer"].addmm_(delta.t(), x, beta=mu)
+        self._velocity(W).addmm_(delta.t(), x, beta=mu)
         self._absorbed[W] = k
         return True
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        for W in self._absorbed:
-            if W.grad is not None:  # what reached W besides
-                self.state[W]["momentum_buffer"].add_(W.grad)
-                W.grad = None
-        loss = super().step(closure)
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for W, k in self._absorbed.items():
-            W.add_(self.state[W]["momentum_buffer"], alpha=-self.param_groups[k]["lr"])
+            v = self._velocity(W)
+            if W.grad is not None:  # what reached W besides
+                v.add_(W.grad)
+                W.grad = None
+            W.add_(v, alpha=-self.param_groups[k]["lr"])
         self._absorbed.clear()
-        return loss
-
-
-@contextmanager
-def absorbing(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Backward passes in here, up to the next step, are this optimizer's update."""
-    if not isinstance(optimizer, MomentumSGD):
-        yield
-        return
-    optimizer.absorbing = True
-    try:
-        yield
-    finally:
-        optimizer.absorbing = False
+        for group in self.param_groups:
+            if rest := [p for p in group["params"] if p.grad is not None]:
+                torch._fused_sgd_(
+                    rest,
+                    [p.grad for p in rest],
+                    [self._velocity(p) for p in rest] if group["momentum"] else [],
+                    weight_decay=group["weight_decay"],
+                    momentum=group["momentum"],
+                    lr=group["lr"],
+                    dampening=0.0,
+                    nesterov=group["nesterov"],
+                    maximize=False,
+                    is_first_step=False,
+                )
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ class Optim:
         """
         common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
-            sgd = MomentumSGD if may_absorb and self.clip is None else torch.optim.SGD
+            absorb = may_absorb and self.momentum and self.clip is None
+            sgd = MomentumSGD if absorb else torch.optim.SGD
             return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
         if self.name == "rmsprop":
             return torch.optim.RMSprop(groups, **common, momentum=self.momentum)

@@ -8,10 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 
 from benchmark.networks.block import Block
-from benchmark.networks.linear import weight_gradient
+from benchmark.networks.linear import affine
 
 Normalize = Literal["none", "batch", "sample"]
 
@@ -47,27 +46,6 @@ def activity(block: Block, a: Tensor, normalize: Normalize = "none") -> Tensor:
     return normalized(block.activate(a), normalize)
 
 
-class _KnownAffine(Function):
-    """a = W x + b where ``a`` is known already: nothing to compute but the weights' gradient."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x, W, bias, a):  # type: ignore[override]
-        return a.view_as(a)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        x, W, *_ = inputs
-        ctx.save_for_backward(x, W)
-
-    @staticmethod
-    def backward(ctx, delta):  # type: ignore[override]
-        x, W = ctx.saved_tensors
-        need_bias = ctx.needs_input_grad[2]
-        return None, weight_gradient(W, delta, x), delta.sum(0) if need_bias else None, None
-
-
 def forward_pass(
     blocks: Iterable[Block], x: Tensor, normalize: Normalize = "none", a_1: Tensor | None = None
 ) -> Pass:
@@ -85,7 +63,7 @@ def forward_pass(
     for block in hidden:
         if a_1 is not None and not a:
             synapse: Any = block.synapse
-            a.append(_KnownAffine.apply(x.flatten(1), synapse.weight, synapse.bias, a_1))
+            a.append(affine(x.flatten(1), synapse.weight, synapse.bias, a_1))
         else:
             a.append(block.affine(x))
         with torch.no_grad():

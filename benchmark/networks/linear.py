@@ -22,27 +22,32 @@ def weight_gradient(W: Tensor, delta: Tensor, x: Tensor) -> Tensor | None:
     return None if absorb and absorb(delta, x) else delta.t() @ x
 
 
-class _Linear(Function):
-    generate_vmap_rule = True
+class _Affine(Function):
+    """With ``ctx`` in forward: ``setup_context`` takes as long as a small layer at every call."""
 
     @staticmethod
-    def forward(x, W, bias):  # type: ignore[override]
-        return linear(x, W, bias)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        x, W, _ = inputs
+    def forward(ctx, x, W, bias, a):  # type: ignore[override]
         ctx.save_for_backward(x, W)
+        return linear(x, W, bias) if a is None else a.view_as(a)
 
     @staticmethod
     def backward(ctx, delta):  # type: ignore[override]
         x, W = ctx.saved_tensors
-        need_x, need_W, need_bias = ctx.needs_input_grad
+        need_x, need_W, need_bias, _ = ctx.needs_input_grad
         return (
             delta @ W.to(delta.dtype) if need_x else None,
             weight_gradient(W, delta, x) if need_W else None,
             delta.flatten(0, -2).sum(0) if need_bias else None,
+            None,
         )
+
+
+def affine(x: Tensor, W: Tensor, bias: Tensor | None, a: Tensor | None = None) -> Tensor:
+    """a = W x + b, ``[..., outputs]``, whose gradient of W may be absorbed.
+
+    Where the value ``a`` is known already, nothing is computed but, in time, the gradients.
+    """
+    return _Affine.apply(x, W, bias, a)  # type: ignore[no-any-return]
 
 
 class Linear(nn.Linear):
@@ -50,5 +55,5 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and hasattr(self.weight, "absorb"):
-            return _Linear.apply(x, self.weight, self.bias)
+            return affine(x, self.weight, self.bias)
         return super().forward(x)
