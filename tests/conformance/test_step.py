@@ -107,7 +107,7 @@ def test_momentum_that_absorbs_gradients_takes_the_same_steps(name, monkeypatch)
     for may_absorb in (False, True):
         options = ["--optim.name=sgd", "--optim.momentum=0.9", "--optim.lr=0.01"]
         algorithm, x, y = built(row_of(name, *options))
-        algorithm.double().noise  # noqa: B018 (drawn once)
+        algorithm.double()
         optimizer = algorithm.optim.build(algorithm.param_groups(), may_absorb)
         algorithm._optimizer, algorithm._parameters_to_train = optimizer, [*algorithm.parameters()]
         for _ in range(3):
