@@ -7,7 +7,7 @@ the rest: backward, averaging over processes, clipping, the step, the schedule, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +22,8 @@ from benchmark.distributed import LocalDDP, average_, average_float_buffers_
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.optim import Optim
-from benchmark.streams import stream
+from benchmark.replay import Replay
+from benchmark.streams import stream, stream_seed
 
 
 class Credit(NamedTuple):
@@ -53,6 +54,11 @@ class Algorithm(LightningModule):
     automatic_optimization = False
     check_finite_every = 1000  # steps between looks at the device's loss
 
+    # Whether each step does the same operations, whatever the numbers, the step and the epoch, and
+    # draws all noise from ``self.noise``: such steps are repeated without autograd (benchmark.
+    # replay). A class says so for itself, not for those derived from it; options may unsay it.
+    same_steps = False
+
     def __init__(
         self,
         net: Network,
@@ -72,7 +78,9 @@ class Algorithm(LightningModule):
         self.mean_loss = MeanMetric(nan_strategy="disable")
         self._step, self._world = 0, 1
         self._sums = torch.zeros(3)  # training loss, correct, samples of this epoch
+        self._generator = torch.Generator()  # of the noise, seeded anew for each step
         self._noise: torch.Generator | None = None
+        self.replay = True  # if the steps are the same
 
     # ---- what an algorithm writes -------------------------------------------------------------
 
@@ -112,8 +120,10 @@ class Algorithm(LightningModule):
     def noise(self) -> torch.Generator:
         """This step's and this process's generator for dropout masks and injected noise."""
         if self._noise is None:
+            if self._generator.device != self.device:
+                self._generator = torch.Generator(self.device)
             name = ("noise", self.current_epoch, self._step, self.global_rank)
-            self._noise = stream(self.seed, *name, device=self.device)
+            self._noise = self._generator.manual_seed(stream_seed(self.seed, *name))
         return self._noise
 
     @property
@@ -139,16 +149,23 @@ class Algorithm(LightningModule):
         logits = []
         n = self.trainer.datamodule.local_batch_size  # type: ignore[attr-defined]
         for x, y in zip(xs.split(n), ys.split(n), strict=True):
-            self.begin_step()
-            for objective in self.feedback_phase(x):
-                self._update(objective)
-            credit = self.credit(x, y)
-            self._update(credit.objective)
-            logits.append(credit.logits.detach())
+            if self._noise is not None:  # the last step drew noise: a repeated one draws from it
+                self._noise = None
+                _ = self.noise
+            logits.append(self._take_step(x, y))
             self._step += 1
             if self._step % self.check_finite_every == 0:
                 self._check_finite()
         self._count(torch.cat(logits), ys)
+
+    def _learn(self, x: Tensor, y: Tensor) -> Tensor:
+        """Learn from a mini-batch; returns its logits."""
+        self.begin_step()
+        for objective in self.feedback_phase(x):
+            self._update(objective)
+        credit = self.credit(x, y)
+        self._update(credit.objective)
+        return credit.logits.detach()
 
     def _update(self, objective: Tensor) -> None:
         """One step down the scalar: backward, average over the processes, clip, step.
@@ -197,6 +214,13 @@ class Algorithm(LightningModule):
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         self._parameters_to_train = [p for g in optimizer.param_groups for p in g["params"]]
         self._optimizer = optimizer
+        same = vars(type(self)).get("same_steps", False) and self.same_steps
+        self._take_step: Callable[[Tensor, Tensor], Tensor] = self._learn
+        if same and self.replay and self._world == 1:
+            self._take_step = Replay(self._learn, self._learning_rates)
+
+    def _learning_rates(self) -> list[float]:
+        return [group["lr"] for group in self._optimizer.param_groups]
 
     def on_train_epoch_start(self) -> None:
         self._step = 0

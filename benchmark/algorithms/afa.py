@@ -19,6 +19,8 @@ class AFA(Modulated):
     al. 2023). This is the limit of PEPITA's update as F goes to zero.
     """
 
+    same_steps = True
+
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         standard = self.forward_pass(x)
         with torch.no_grad():

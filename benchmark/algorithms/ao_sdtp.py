@@ -23,6 +23,8 @@ class AOSDTP(SDTP):
     halves of an auto-encoder, by the reconstruction loss. No prediction depends on it.
     """
 
+    same_steps = True
+
     def __init__(self, net: Network, *, auxiliary_outputs: int = 512, **dtp: Any) -> None:
         """
         Args:

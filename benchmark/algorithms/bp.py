@@ -12,6 +12,8 @@ class BP(Algorithm):
     Delta W_k = -lr dJ/dW_k
     """
 
+    same_steps = True
+
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         logits = self.net(x)
         return Credit(task_loss(logits, y, self.loss), logits)

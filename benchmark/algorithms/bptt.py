@@ -22,6 +22,8 @@ class BPTT(Settled):
     steps, as beta -> 0 and from a settled state (Ernoult et al. 2019, theorem 1).
     """
 
+    same_steps = True
+
     def __init__(self, net: Network, *, back_steps: int = 10, **settled: Any) -> None:
         """
         Args:

@@ -21,6 +21,8 @@ class CHL(Settled):
     outputs are a layer of the dynamics, clamped to the one-hot label; ``loss`` is only reported.
     """
 
+    same_steps = True
+
     def __init__(self, net: Network, *, clamped_steps: int = 20, **settled: Any) -> None:
         """
         Args:

@@ -28,6 +28,8 @@ class DDTPLinear(Targeted):
     Gauss-Newton steps. The decay stands for the second term of the paper's eq. 13, as in its code.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

@@ -25,6 +25,8 @@ class DFA(Algorithm):
     (Launay et al. 2020).
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

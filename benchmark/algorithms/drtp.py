@@ -29,6 +29,8 @@ class DRTP(Algorithm):
     size but not the hidden layers'; here both are, and ``feedback_scale`` sets the ratio.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

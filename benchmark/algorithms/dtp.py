@@ -28,6 +28,8 @@ class DTP(Targeted):
     decode: dtp is then backpropagation with ``step`` times its hidden update.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

@@ -24,6 +24,8 @@ class EP(Settled):
     1/2 ||y - s_L||^2.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

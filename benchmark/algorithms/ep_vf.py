@@ -24,6 +24,8 @@ class EPVF(EP):
     convolution pooled.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

@@ -22,6 +22,8 @@ class FA(Algorithm):
     its own. With B = W this is backpropagation.
     """
 
+    same_steps = True
+
     net: Network
 
     def __init__(

@@ -23,6 +23,8 @@ class FF(Algorithm):
     without it the training accuracy is how often the true label beats the negative's.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,
@@ -60,6 +62,8 @@ class FF(Algorithm):
         self.supervised, self.by_goodness = data == "supervised", predict_by == "goodness"
         self.goodness, self.length, self.readout_lr = goodness, length, readout_lr
         self.hard, self.greedy = negatives == "hard", layers == "greedy"
+        if self.greedy:
+            self.same_steps = False
         self.show = ff.LabelDisplay(label, self.classes, net.in_shape, self.feedback_stream(0))
         self.readout: nn.Linear | None = None
         if self.hard or not self.by_goodness:

@@ -20,6 +20,8 @@ class FRSF(FA):
     M is fixed: the absolute values of feedback alignment's random draw. sign(0) counts as +1.
     """
 
+    same_steps = True
+
     def __init__(self, net: Network, **fa: Any) -> None:
         super().__init__(net, **fa)
         self.carriers = carriers(self.net, self.example())

@@ -25,6 +25,8 @@ class IFA(Algorithm):
     layer ifa is dfa.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

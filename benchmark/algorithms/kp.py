@@ -13,4 +13,5 @@ class KP(LearnedFeedback):
     optimizer's ``weight_decay``; without it W - B stays as it was drawn.
     """
 
+    same_steps = True
     shares_update = True

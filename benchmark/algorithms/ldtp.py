@@ -32,6 +32,8 @@ class LDTP(Targeted):
     steps on every batch before the forward layers take one, each decoder as many as it needs.
     """
 
+    same_steps = True
+
     placing: Placing = "before"
 
     def __init__(

@@ -24,6 +24,8 @@ class PEPITA(Modulated):
     convolution's update is the mean over its output positions.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

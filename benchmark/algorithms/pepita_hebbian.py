@@ -20,6 +20,8 @@ class PEPITAHebbian(Modulated):
     ||h_k||^2 - ||h_k^err||^2: Forward-Forward with the two passes as negative and positive data.
     """
 
+    same_steps = True
+
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         standard = self.forward_pass(x)
         with torch.no_grad():

@@ -31,6 +31,8 @@ class PrimitiveSum(LearnedFeedback):
     y = W x its response, without bias. wm, ia, sa and aa are points of this space.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,
@@ -65,6 +67,8 @@ class PrimitiveSum(LearnedFeedback):
         self.feedback_lr = feedback_lr
         self.running, self.normalize, self.adaptive = running, normalize, adaptive
         self.phase = noise or NoisePhase()
+        if self.phase.every > 1:
+            self.same_steps = False
         for synapse in self.carriers:
             synapse.observed = running and self.weights.need_activity
         if adaptive:

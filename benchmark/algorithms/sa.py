@@ -13,6 +13,8 @@ class SA(PrimitiveSum):
     R = -self <B, W> + decay/2 ||B||^2,   at rest B = (self / decay) W   (Kunin et al. 2020)
     """
 
+    same_steps = True
+
     def __init__(
         self, net: Network, *, self_: float = 1.0, decay: float = 1.0, **options: Any
     ) -> None:

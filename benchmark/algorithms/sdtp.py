@@ -18,6 +18,8 @@ class SDTP(DTP):
     t_K down; ``step`` has no part. The output layer descends J, which is local to it.
     """
 
+    same_steps = True
+
     def build_decoders(self) -> list[Decoder]:
         return [*super().build_decoders(), self.decoder_of(len(self.net.blocks) - 1)]
 

@@ -51,6 +51,8 @@ class Targeted(Algorithm):
             g.initialize(decoder_init, self.feedback_stream(k))
         if decoder_epochs and not self.decoders:
             raise UserError("decoder_epochs: with one hidden layer there are no decoders to train")
+        if decoder_epochs:
+            self.same_steps = False
         self.noise_sd = self._per_decoder("noise", noise)
         self.decoder_lr = self._per_decoder("decoder_lr", decoder_lr)
         self.iterations = self._per_decoder("decoder_iterations", decoder_iterations)

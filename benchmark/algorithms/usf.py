@@ -15,6 +15,8 @@ class USF(FRSF):
     that a random B of that scale gives them.
     """
 
+    same_steps = True
+
     def draw_feedback(self, k: int, W: Tensor) -> Tensor:
         m = FA.draw_feedback(self, k, W).square().mean().sqrt()
         return m.expand_as(W).clone().copysign_(W)

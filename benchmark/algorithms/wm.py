@@ -18,6 +18,8 @@ class WM(PrimitiveSum):
     ``normalize``.
     """
 
+    same_steps = True
+
     def __init__(
         self,
         net: Network,

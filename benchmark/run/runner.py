@@ -39,12 +39,15 @@ class Machine:
         devices: processes on this node, one GPU or one CPU share each.
         nodes: number of nodes.
         checkpoint_seconds: least time between two checkpoints (always at epoch ends).
+        replay: repeat a recorded step without autograd, where steps are the same and one process
+            runs; faster, to the same weights.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     nodes: int = 1
     checkpoint_seconds: float = 10.0
+    replay: bool = True
 
     def check(self) -> None:
         """Raise UserError for devices that are not there."""
@@ -120,6 +123,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     data.prepare_data()
     data.setup("fit")
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
+    algorithm.replay = machine.replay
     trainer.fit(algorithm, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
     if trainer.world_size > 1:
         assert_replicas_equal(algorithm)

@@ -1,0 +1,62 @@
+"""Steps repeated from a record are those of autograd, to the last bit."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.run.runner import Machine, run
+from tests.conformance.rows import row_of
+
+CPU = Machine(accelerator="cpu")
+STEPS_DIFFER = {"brsf"}  # new magnitudes for each step, from streams of its own
+
+
+def both(row, tmp_path):
+    """Weights of a row trained with and without repetition."""
+    runs = [(CPU, "repeated"), (replace(CPU, replay=False), "taken")]
+    return [run(row, 0, machine, tmp_path / name)["weights_sha256"] for machine, name in runs]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_repeated_steps_are_the_same_bit_for_bit(name, tmp_path):
+    repeated, taken = both(row_of(name, "--optim.schedule=cosine", "--data.val_size=3000"), tmp_path)
+    assert repeated == taken
+
+
+VARIANTS = {
+    "momentum": ("dfa", ["--network.hidden=[512]", "--optim.momentum=0.9"]),  # large: absorbed
+    "nesterov": ("bp", ["--optim.momentum=0.9", "--optim.nesterov=true"]),
+    "decay": ("kp", ["--optim.momentum=0.9", "--optim.weight_decay=0.01"]),
+    "adam": ("dtp", ["--optim.name=adam", "--optim.lr=0.001"]),
+    "adamw": ("ff", ["--optim.name=adamw", "--optim.lr=0.001"]),
+    "rmsprop": ("fa", ["--optim.name=rmsprop", "--optim.lr=0.001"]),
+    "clip": ("bp", ["--optim.clip=0.1"]),
+    "steps": ("bp", ["--optim.schedule=step", "--optim.milestones=[1]"]),
+    "dropout": ("pepita", ["--network.dropout=0.2"]),
+    "redrawn": ("pepita", ["--network.dropout=0.2", "--algorithm.dropout_masks=redrawn"]),
+    "bias": ("dfa", ["--network.bias=true", "--loss=mse"]),
+    "bce": ("ifa", ["--loss=bce"]),
+    "shared": ("dfa", ["--algorithm.feedback=shared"]),
+    "bfloat16": ("bp", ["--precision=bf16-mixed"]),
+    "bfloat16 dfa": ("dfa", ["--precision=bf16-mixed"]),
+    "float64": ("pepita", ["--precision=64-true"]),
+    "adaptive": ("ia", ["--algorithm.adaptive=true"]),
+    "alternating": ("dtp", ["--algorithm.schedule=alternating"]),
+    "pretraining": ("dtp", ["--algorithm.decoder_epochs=1"]),
+    "mirror": ("pepita", ["--algorithm.feedback_form=product", "--algorithm.feedback_sign=minus",
+                          "--algorithm.mirror.every=2"]),
+    "greedy": ("ff", ["--algorithm.layers=greedy"]),
+    "hard": ("ff", ["--algorithm.negatives=hard"]),
+    "unsupervised": ("ff", ["--algorithm.data=unsupervised", "--algorithm.predict_by=readout"]),
+    "persistent": ("ep", ["--algorithm.persistent=true"]),
+    "random sign": ("ep", ["--algorithm.nudging=random_sign"]),
+    "noise phases": ("wm", ["--algorithm.noise.every=3", "--algorithm.noise.before=2"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_so_are_those_of_other_options(variant, tmp_path):
+    name, options = VARIANTS[variant]
+    repeated, taken = both(row_of(name, *options, "--data.val_size=3000"), tmp_path)
+    assert repeated == taken
