@@ -217,10 +217,8 @@ class Algorithm(LightningModule):
         same = vars(type(self)).get("same_steps", False) and self.same_steps
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self._learn
         if same and self.replay and self._world == 1:
-            self._take_step = Replay(self._learn, self._learning_rates)
-
-    def _learning_rates(self) -> list[float]:
-        return [group["lr"] for group in self._optimizer.param_groups]
+            rates = lambda: [group["lr"] for group in optimizer.param_groups]  # noqa: E731
+            self._take_step = Replay(self._learn, rates, lambda: self._noise is not None)
 
     def on_train_epoch_start(self) -> None:
         self._step = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import cache
 from types import MethodDescriptorType
 from typing import Any
 
@@ -66,29 +67,43 @@ def record(step: Step, *inputs: Tensor) -> tuple[Tensor, Step]:
 class Replay:
     """A step that is taken, then recorded while it is taken again, and from then on repeated.
 
-    The first one lets the optimizer make its state.
+    The first one lets the optimizer make its state, and shows whether noise is drawn.
 
     Args:
         step: see :func:`record`.
         numbers: the numbers that Python hands to the step, such as learning rates; when they or the
             inputs' shapes change, the step is recorded anew.
+        noisy: whether the last step drew from a generator.
     """
 
-    def __init__(self, step: Step, numbers: Callable[[], list[float]]) -> None:
-        self._step, self._numbers = step, numbers
+    def __init__(
+        self, step: Step, numbers: Callable[[], list[float]], noisy: Callable[[], bool]
+    ) -> None:
+        self._step, self._numbers, self._noisy = step, numbers, noisy
         self._begun = False
         self._recorded: tuple[Any, Step] = None, step
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        if not self._begun:
-            self._begun = True
-            return self._step(*inputs)
         fixed = self._numbers(), [x.shape for x in inputs]
         if fixed == self._recorded[0]:
             return self._recorded[1](*inputs)
+        if not self._begun or (self._noisy() and not _generators_are_recorded()):
+            self._begun = True
+            return self._step(*inputs)
         result, repeat = record(self._step, *inputs)
         self._recorded = fixed, repeat
         return result
+
+
+@cache
+def _generators_are_recorded() -> bool:
+    """Whether this torch can write down a draw from a generator; 2.11 cannot, 2.15 can."""
+    generator = torch.Generator()
+    try:
+        make_fx(lambda x: torch.rand(1, generator=generator) + x)(torch.zeros(1))
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _drop_renaming(graph: Graph) -> None:
@@ -97,16 +112,15 @@ def _drop_renaming(graph: Graph) -> None:
         if "profiler" in str(node.target):
             graph.erase_node(node)
     for node in graph.nodes:
-        source = node.args[0] if node.args else None
-        if not isinstance(source, Node):
-            continue
+        source: Any = node.args[0] if node.args else None
         if node.target in (aten.alias.default, aten.detach.default):
             node.replace_all_uses_with(source)
-        elif node.target == source.target == aten.t.default:
-            node.replace_all_uses_with(source.args[0])  # type: ignore[arg-type]
+        elif node.target == aten.t.default and source.target == aten.t.default:
+            node.replace_all_uses_with(source.args[0])
         elif node.target == aten.view.default:
             if source.target == aten.view.default:
-                node.args = source, *_ = (source.args[0], node.args[1])  # type: ignore[assignment]
+                source = source.args[0]
+                node.args = (source, node.args[1])
             if source.meta["val"].shape == node.meta["val"].shape:
                 node.replace_all_uses_with(source)
 
@@ -176,7 +190,8 @@ def _constants_to_inputs(graph: Graph, known: dict[Node, Any]) -> list[Any]:
     To look an attribute up takes a module as long as a small operation.
     """
     first = next(node for node in graph.nodes if node.op != "placeholder")
-    constants, inputs = [], {}
+    constants: list[Any] = []
+    inputs: dict[str, Node] = {}
     for node in [*known]:
         if all(user in known for user in node.users):
             continue

@@ -15,7 +15,16 @@ from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report import records
-from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, seeds_of, to_row
+from benchmark.run.parse import (
+    Names,
+    names_in,
+    parse,
+    read_config,
+    read_named,
+    row_parser,
+    seeds_of,
+    to_row,
+)
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
 
@@ -63,10 +72,7 @@ def _own_network(algorithm: str) -> str | None:
 
 
 def _job(names: Names, path: Path, args: list[str]) -> Job:
-    config = read_config(path)
-    chosen = {"algorithm": names.algorithm, "data": names.dataset, "network": names.network}
-    for group, name in chosen.items():
-        config[group] = {**config.get(group, {}), "name": name}
+    config = read_named(names, path)
     parser = row_parser(names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
     options = parse(parser, config, args, str(path))
@@ -85,7 +91,7 @@ def _baseline(job: Job) -> Job:
     """Backprop with its own optimizer settings on this job's network, data and budget."""
     row = job.row
     names = Names("bp", row.data["name"], row.network["name"])
-    own = to_row(parse(row_parser(names), read_config(names.default_config), [], "bp"))
+    own = to_row(parse(row_parser(names), read_named(names, names.default_config), [], "bp"))
     baseline = dataclasses.replace(
         row, algorithm=own.algorithm, optim=own.optim, variant="", published=own.published
     )

@@ -63,6 +63,18 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def read_named(names: Names, path: Path) -> dict[str, Any]:
+    """A config file's options for these names, which may differ from those in the file.
+
+    Raises:
+        UserError: see :func:`read_config`.
+    """
+    config = read_config(path)
+    chosen = {"algorithm": names.algorithm, "data": names.dataset, "network": names.network}
+    named = {group: {**config.get(group, {}), "name": name} for group, name in chosen.items()}
+    return config | named
+
+
 def names_in(config: Mapping[str, Any], path: Path) -> Names:
     """The three names that a complete config file gives."""
     try:

@@ -26,7 +26,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.measure import perf_settling, perf_synapse
-from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, to_row
+from benchmark.run.parse import (
+    Names,
+    names_in,
+    parse,
+    read_config,
+    read_named,
+    row_parser,
+    to_row,
+)
 from benchmark.run.row import Row, build_algorithm, build_data
 
 Step = Callable[[Tensor, Tensor], None]
@@ -261,7 +269,7 @@ def main(args: list[str]) -> None:
     print("row                       ours ms   bare ms   products ms   ours/bare   ours/products")
     for names, config in chosen(options):
         given = [f"--epochs={options.epochs}", *overrides]
-        row = to_row(parse(row_parser(names), read_config(config), given, str(config)))
+        row = to_row(parse(row_parser(names), read_named(names, config), given, str(config)))
         t = measure(row, Path("results"))
         label = f"{names.dataset} {names.network} {names.algorithm}"
         ratios = f"{t['ours'] / t['bare']:10.2f}x {t['ours'] / t['products']:14.2f}x"

@@ -29,7 +29,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report.files import write_atomically
-from benchmark.run.parse import Names, names_in, parse, read_config, row_parser, seeds_of, to_row
+from benchmark.run.parse import (
+    Names,
+    names_in,
+    parse,
+    read_config,
+    read_named,
+    row_parser,
+    seeds_of,
+    to_row,
+)
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, train
 from benchmark.run.space import ends, parse_space, space_text
@@ -149,7 +158,7 @@ def _search(front: PlainNamespace, args: list[str]) -> Search:
     names = Names(front.algorithm, front.dataset, front.network)
     names.check()
     path = names.default_config
-    return Search(names, read_config(path), args, front.space, str(path))
+    return Search(names, read_named(names, path), args, front.space, str(path))
 
 
 def _sampler(search: Search, search_seed: int, n: int) -> optuna.samplers.BaseSampler:

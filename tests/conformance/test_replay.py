@@ -4,12 +4,23 @@ from dataclasses import replace
 
 import pytest
 
+from benchmark import replay
 from benchmark.algorithms import ALGORITHMS
 from benchmark.run.runner import Machine, run
 from tests.conformance.rows import row_of
 
 CPU = Machine(accelerator="cpu")
-STEPS_DIFFER = {"brsf"}  # new magnitudes for each step, from streams of its own
+# New magnitudes for each step, from streams of its own.
+STEPS_DIFFER = {"brsf"}
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Steps recorded so far."""
+    steps = []
+    record = replay.record
+    monkeypatch.setattr(replay, "record", lambda *args: steps.append(args) or record(*args))
+    return steps
 
 
 def both(row, tmp_path):
@@ -19,9 +30,12 @@ def both(row, tmp_path):
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_repeated_steps_are_the_same_bit_for_bit(name, tmp_path):
-    repeated, taken = both(row_of(name, "--optim.schedule=cosine", "--data.val_size=3000"), tmp_path)
+def test_repeated_steps_are_the_same_bit_for_bit(name, tmp_path, recorded):
+    """Over two epochs with two learning rates, hence two records."""
+    row = row_of(name, "--optim.schedule=cosine", "--data.val_size=3000")
+    repeated, taken = both(row, tmp_path)
     assert repeated == taken
+    assert len(recorded) == (0 if name in STEPS_DIFFER else 2)
 
 
 VARIANTS = {
@@ -55,8 +69,13 @@ VARIANTS = {
 }  # fmt: skip
 
 
+# Options with which steps differ.
+UNSAID = {"pretraining", "mirror", "greedy", "persistent", "noise phases"}
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_so_are_those_of_other_options(variant, tmp_path):
+def test_so_are_those_of_other_options(variant, tmp_path, recorded):
     name, options = VARIANTS[variant]
     repeated, taken = both(row_of(name, *options, "--data.val_size=3000"), tmp_path)
     assert repeated == taken
+    assert bool(recorded) == (variant not in UNSAID)
