@@ -50,6 +50,7 @@ def record(step: Step, *inputs: Tensor) -> tuple[Tensor, Step]:
     _compute_once(graph, known)
     constants = _constants_to_inputs(graph, known)
     graph.eliminate_dead_code()
+    _reuse_memory(graph)
     _shorten_calls(graph)
     module.recompile()
     forward, device = module.forward, inputs[0].device.type
@@ -202,6 +203,40 @@ def _constants_to_inputs(graph: Graph, known: dict[Node, Any]) -> list[Any]:
             constants.append(known[node])
         node.replace_all_uses_with(inputs[name])
     return constants
+
+
+def _reuse_memory(graph: Graph) -> None:
+    """Let operations on single numbers overwrite what nobody else reads: caches are small."""
+    for node in graph.nodes:
+        op = node.target
+        if not isinstance(op, OpOverload) or torch.Tag.pointwise not in op.tags:
+            continue
+        packet = getattr(aten, op._schema.name.removeprefix("aten::"))
+        changing = getattr(aten, f"{packet.__name__}_", None)
+        if packet == aten.mul and _is_spare(node.args[1], node):
+            node.args = node.args[::-1]
+        if not _is_spare(node.args[0], node):
+            continue
+        if changing and op._overloadname in changing.overloads():
+            node.target = getattr(changing, op._overloadname)
+        elif "grad_input" in packet.overloads():
+            node.target = packet.grad_input
+            node.kwargs = {**node.kwargs, "grad_input": node.args[0]}
+
+
+def _is_spare(source: Any, reader: Node) -> bool:
+    """Whether a tensor of the reader's layout is computed for it alone."""
+    if not isinstance(source, Node) or "val" not in source.meta:
+        return False
+    of, wanted = source.meta["val"], reader.meta["val"]
+    layout = of.shape, of.stride(), of.dtype
+    if layout != (wanted.shape, wanted.stride(), wanted.dtype):
+        return False
+    while isinstance(source.target, OpOverload) and len(source.users) == 1:
+        if not any(result.alias_info for result in source.target._schema.returns):
+            return True
+        source = source.args[0]  # whose memory this is
+    return False
 
 
 def _shorten_calls(graph: Graph) -> None:
