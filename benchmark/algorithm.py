@@ -217,8 +217,7 @@ class Algorithm(LightningModule):
         same = vars(type(self)).get("same_steps", False) and self.same_steps
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self._learn
         if same and self.replay and self._world == 1:
-            rates = lambda: [group["lr"] for group in optimizer.param_groups]  # noqa: E731
-            self._take_step = Replay(self._learn, rates, lambda: self._noise is not None)
+            self._take_step = Replay(self._learn, optimizer.param_groups)
 
     def on_train_epoch_start(self) -> None:
         self._step = 0

@@ -59,19 +59,25 @@ class MomentumSGD(torch.optim.SGD):
             if W.grad is not None:  # what reached W besides
                 v.add_(W.grad)
                 W.grad = None
-            W.add_(v, alpha=-self.param_groups[k]["lr"])
+            _sgd_([W], [v], [], {**self.param_groups[k], "momentum": 0.0})
         self._absorbed.clear()
         for group in self.param_groups:
             if rest := [p for p in group["params"] if p.grad is not None]:
-                torch._fused_sgd_(
-                    rest,
-                    [p.grad for p in rest],
-                    [self._velocity(p) for p in rest] if group["momentum"] else [],
-                    weight_decay=group["weight_decay"],
-                    momentum=group["momentum"],
-                    lr=group["lr"],
-                    dampening=0.0,
-                    nesterov=group["nesterov"],
-                    maximize=False,
-                    is_first_step=False,
-                )
+                velocities = [self._velocity(p) for p in rest] if group["momentum"] else []
+                _sgd_(rest, [p.grad for p in rest], velocities, group)
+
+
+def _sgd_(params: list[Any], grads: list[Any], velocities: list[Any], group: Any) -> None:
+    """The fused kernel of ``torch.optim.SGD``."""
+    torch._fused_sgd_(
+        params,
+        grads,
+        velocities,
+        weight_decay=group["weight_decay"],
+        momentum=group["momentum"],
+        lr=group["lr"],
+        dampening=0.0,
+        nesterov=group["nesterov"],
+        maximize=False,
+        is_first_step=False,
+    )

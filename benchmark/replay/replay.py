@@ -1,0 +1,70 @@
+"""Repeating a step from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from benchmark.replay.tape import Tape
+from benchmark.replay.tidy import tidy
+
+Step = Callable[..., Tensor]
+
+
+class Replay:
+    """A step that is taken, then recorded while it is taken again, and from then on repeated.
+
+    The first one lets the optimizer make its state. The step may change tensors in place (weights,
+    an optimizer's state) and draw from generators. It must do the same operations at every call,
+    whatever the numbers: Python's branches and numbers are for good those of the recorded one, but
+    for the learning rates of fused optimizers. Inputs of another shape, or another learning rate of
+    an optimizer that is not fused, are recorded anew.
+
+    Args:
+        step: a function of tensors.
+        groups: the optimizer's parameter groups.
+    """
+
+    def __init__(self, step: Step, groups: Sequence[dict[str, Any]]) -> None:
+        self._step, self._groups = step, groups
+        self._begun = False
+        self._repeat: Step = step
+        self._recorded: Any = None
+        self._reads_rates = False
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        if not self._begun:
+            self._begun = True
+            return self._step(*inputs)
+        rates = [group["lr"] for group in self._groups]
+        wanted = [x.shape for x in inputs], None if self._reads_rates else rates
+        if wanted == self._recorded:
+            return self._repeat(*inputs, *rates)
+        result = self._record(*inputs)
+        self._recorded = wanted[0], None if self._reads_rates else rates
+        return result
+
+    def _record(self, *inputs: Tensor) -> Tensor:
+        """Take the step and write it down."""
+        tape = Tape(inputs, self._groups)
+        with tape:
+            result = self._step(*inputs)
+        tape.graph.output(tape.node_of(result))
+        constants = tidy(tape)
+        module = GraphModule(nn.Module(), tape.graph)
+        forward, device = module.forward, result.device.type
+        casting = torch.is_autocast_enabled(device)
+
+        def repeat(*changing: Any) -> Tensor:
+            # Casts are operations like others, written down: none must be added.
+            uncast = torch.autocast(device, enabled=False) if casting else nullcontext()
+            with torch.no_grad(), uncast:
+                return forward(*changing, *constants)  # type: ignore[no-any-return]
+
+        self._repeat, self._reads_rates = repeat, tape.reads_rates
+        return result
