@@ -47,7 +47,7 @@ class ResidentData(DataModule):
         root: str = "data",
         pad: Border = "zero",
         cache: str | None = None,
-        steps_per_call: int = 16,
+        steps_per_call: int = 32,
     ) -> None:
         super().__init__(
             batch_size=batch_size,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -58,13 +57,13 @@ class Replay:
         constants = tidy(tape)
         module = GraphModule(nn.Module(), tape.graph)
         forward, device = module.forward, result.device.type
-        casting = torch.is_autocast_enabled(device)
-
-        def repeat(*changing: Any) -> Tensor:
+        if torch.is_autocast_enabled(device):
             # Casts are operations like others, written down: none must be added.
-            uncast = torch.autocast(device, enabled=False) if casting else nullcontext()
-            with torch.no_grad(), uncast:
-                return forward(*changing, *constants)  # type: ignore[no-any-return]
+            forward = torch.autocast(device, enabled=False)(forward)
+
+        @torch.no_grad()
+        def repeat(*changing: Any) -> Tensor:
+            return forward(*changing, *constants)
 
         self._repeat, self._reads_rates = repeat, tape.reads_rates
         return result

@@ -12,7 +12,7 @@ from torch._ops import OpOverload
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
-from benchmark.replay.tape import Tape
+from benchmark.replay.tape import Layout, Tape
 
 aten = torch.ops.aten
 
@@ -42,8 +42,21 @@ def _drop_renaming(graph: Graph) -> None:
             if source.target == aten.view.default:
                 source = source.args[0]
                 node.args = (source, node.args[1])
+            elif source.target == aten.mul.Tensor and [*source.users] == [node]:
+                _scale_unflattened(source, node.meta["layout"])
             if source.meta["layout"] == node.meta["layout"]:
                 node.replace_all_uses_with(source)
+
+
+def _scale_unflattened(product: Node, layout: Layout) -> None:
+    """Multiply a tensor of this layout by a number without viewing it as a vector before."""
+    for k, factor in enumerate(product.args):
+        if isinstance(factor, Node) and factor.target == aten.view.default:
+            whole, number = factor.args[0], product.args[1 - k]
+            scalar = isinstance(number, Node) and number.meta["layout"].shape == ()
+            if scalar and whole.meta["layout"] == layout:  # type: ignore[union-attr]
+                product.args, product.meta = (whole, number), {**product.meta, "layout": layout}
+                return
 
 
 def _compute_once(tape: Tape) -> None:

@@ -25,6 +25,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmark.errors import UserError
 from benchmark.measure import perf_settling, perf_synapse
 from benchmark.run.parse import (
     Names,
@@ -224,6 +225,8 @@ def measure(row: Row, folder: Path) -> dict[str, float]:
         use_distributed_sampler=False, accelerator="cpu", default_root_dir=str(folder),
     )  # fmt: skip
     trainer.fit(algorithm, datamodule=data)
+    if len(turns.times["ours"]) < 3:
+        raise UserError("too few steps to time: give more --epochs, or fewer --data.steps_per_call")
     return {k: 1000 * statistics.median(v[2:]) if v else math.nan for k, v in turns.times.items()}
 
 
@@ -259,7 +262,7 @@ def main(args: list[str]) -> None:
     parser.add_argument("--network", default="mlp")
     parser.add_argument("--algorithm", default="bp,fa,dfa,pepita,dtp,ff,ldtp")
     parser.add_argument("--config", action="append", help="a complete row; repeat for several")
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the training set")
     parser.add_argument("--parts", action="store_true", help="time settling steps and synapses")
     options, overrides = parser.parse_known_args(args)  # the rest are options of the row
     if options.parts:
