@@ -217,7 +217,7 @@ class Algorithm(LightningModule):
         same = vars(type(self)).get("same_steps", False) and self.same_steps
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self._learn
         if same and self.replay and self._world == 1:
-            self._take_step = Replay(self._learn, optimizer.param_groups)
+            self._take_step = Replay(self._learn, optimizer)
 
     def on_train_epoch_start(self) -> None:
         self._step = 0

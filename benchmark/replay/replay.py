@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,11 +26,11 @@ class Replay:
 
     Args:
         step: a function of tensors.
-        groups: the optimizer's parameter groups.
+        optimizer: whose learning rates the step reads, if any.
     """
 
-    def __init__(self, step: Step, groups: Sequence[dict[str, Any]]) -> None:
-        self._step, self._groups = step, groups
+    def __init__(self, step: Step, optimizer: torch.optim.Optimizer | None = None) -> None:
+        self._step, self._optimizer = step, optimizer
         self._begun = False
         self._repeat: Step = step
         self._recorded: Any = None
@@ -47,6 +47,11 @@ class Replay:
         result = self._record(*inputs)
         self._recorded = wanted[0], None if self._reads_rates else rates
         return result
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameter groups; loading a checkpoint replaces them."""
+        return self._optimizer.param_groups if self._optimizer else []
 
     def _record(self, *inputs: Tensor) -> Tensor:
         """Take the step and write it down."""

@@ -190,7 +190,8 @@ def test_the_record_holds_the_angles(tmp_path):
 
 
 def test_steps_are_measured_within_epochs(tmp_path):
-    alignment = train(row("fa"), 0, Machine("cpu"), tmp_path, Measure(1, steps=20)).alignment
+    chunked = row("fa", "--data.steps_per_call=16")
+    alignment = train(chunked, 0, Machine("cpu"), tmp_path, Measure(1, steps=20)).alignment
     epochs = [epoch for epoch, _ in alignment["update/blocks.0"]]
     per_epoch = 3500 // 64  # chunks of 16 steps: 32 is the first at or after 20, 48 that after 40
     inside = [round(32 / per_epoch, 4), round(48 / per_epoch, 4)]
