@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
+from benchmark.replay import Replay
 from benchmark.run import checkpoint, runner
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
@@ -30,6 +32,8 @@ every = pytest.mark.parametrize(
 
 # Algorithms whose buffers change by definition: signs of the weights, running mean squares.
 REFRESHED = {"usf", "brsf", "frsf", "ia", "aa", "primitives"}
+# Each step has a feedback of its own, from a stream of its own.
+STEPS_DIFFER = {"brsf"}
 
 
 class Killed(Exception):
@@ -41,6 +45,7 @@ class Whole(NamedTuple):
 
     row: Row
     record: dict[str, Any]
+    steps_recorded: int
     first: dict[str, torch.Tensor]
     last: dict[str, torch.Tensor]
 
@@ -54,9 +59,12 @@ def weights(results, row, seed=0):
 def whole(name):
     row = row_of(name, "--optim.schedule=cosine", epochs=EPOCHS)
     first = {k: v.clone() for k, v in built(row)[0].named_buffers()}
-    with tempfile.TemporaryDirectory() as folder:
+    steps = []
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        record_step = Replay._record
+        patch.setattr(Replay, "_record", lambda *xy: steps.append(xy) or record_step(*xy))
         record = run(row, 0, CPU, Path(folder))
-        return Whole(row, record, first, weights(Path(folder), row))
+        return Whole(row, record, len(steps), first, weights(Path(folder), row))
 
 
 @every
@@ -92,6 +100,15 @@ def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path, monkeypatch):
     assert parts["weights_sha256"] == record["weights_sha256"]
     timeless = [{k: v for k, v in p.items() if k != "seconds"} for p in parts["curve"]]
     assert timeless == [{k: v for k, v in p.items() if k != "seconds"} for p in record["curve"]]
+
+
+@every
+def test_repeated_steps_are_the_same_bit_for_bit(name, tmp_path):
+    """One record serves three epochs with three learning rates."""
+    row, record, steps_recorded, *_ = whole(name)
+    taken = run(row, 0, replace(CPU, replay=False), tmp_path)
+    assert taken["weights_sha256"] == record["weights_sha256"]
+    assert steps_recorded == (name not in STEPS_DIFFER)
 
 
 # pepita draws dropout masks and a schedule moves its learning rate: both must be found again.
