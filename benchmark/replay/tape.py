@@ -41,6 +41,9 @@ class Tape(TorchDispatchMode):
 
     Raises:
         UserError: where Python reads a number from a tensor, for that number can change.
+
+    Operations of the backward pass are seen too, and the learning rates are found by their name
+    among the arguments of the optimizers' fused kernels.
     """
 
     def __init__(self, inputs: Sequence[Tensor], groups: Sequence[dict[str, Any]]) -> None:

@@ -94,10 +94,11 @@ def _written(graph: Graph) -> Iterator[Node]:
     """The nodes whose memory an operation writes to."""
     for node in graph.nodes:
         if isinstance(node.target, OpOverload) and node.target._schema.is_mutable:
-            for argument, value in zip(node.target._schema.arguments, node.args, strict=False):
-                if argument.is_write:
-                    for target in value if isinstance(value, list | tuple) else [value]:
-                        yield from _same_memory(target)
+            arguments = node.target._schema.arguments
+            given = {a.name: v for a, v in zip(arguments, node.args, strict=False)} | node.kwargs
+            for value in (given[a.name] for a in arguments if a.is_write and a.name in given):
+                for target in value if isinstance(value, list | tuple) else [value]:
+                    yield from _same_memory(target)
 
 
 def _same_memory(node: Any) -> Iterator[Node]:
@@ -167,5 +168,6 @@ def _shorten_calls(graph: Graph) -> None:
             schema = node.target._schema
             name = schema.name.removeprefix("aten::")
             method = isinstance(getattr(Tensor, name, None), MethodDescriptorType)
-            if method and schema.arguments[0].name == "self":
+            into_another = any(a.is_write and a.kwarg_only for a in schema.arguments)  # out=
+            if method and schema.arguments[0].name == "self" and not into_another:
                 node.op, node.target = "call_method", name
