@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit import goodness as ff
@@ -62,12 +62,10 @@ class FF(Algorithm):
         self.supervised, self.by_goodness = data == "supervised", predict_by == "goodness"
         self.goodness, self.length, self.readout_lr = goodness, length, readout_lr
         self.hard, self.greedy = negatives == "hard", layers == "greedy"
-        if self.greedy:
-            self.same_steps = False
+        self.same_steps &= not self.greedy
         self.show = ff.LabelDisplay(label, self.classes, net.in_shape, self.feedback_stream(0))
-        self.readout: nn.Linear | None = None
-        if self.hard or not self.by_goodness:
-            self.readout = ff.zero_linear(sum(map(math.prod, shapes[self.skip :])), self.classes)
+        units, reads = sum(map(math.prod, shapes[self.skip :])), self.hard or not self.by_goodness
+        self.readout = ff.zero_linear(units, self.classes) if reads else None
         del net.blocks[-1]
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
@@ -92,9 +90,7 @@ class FF(Algorithm):
         """Positive data, negative data, and the labels that the negative data show."""
         if not self.supervised:
             return [x, ff.hybrids(x, self.noise), y]
-        wrong = ff.wrong_labels(y, self.classes, self.noise)
-        if self.hard and logits is not None:
-            wrong = ff.hard_labels(y, logits.detach(), self.noise)
+        wrong = ff.negative_labels(y, self.classes, logits if self.hard else None, self.noise)
         return [self.show(x, y), self.show(x, wrong), wrong]
 
     def activities(self, x: Tensor) -> list[Tensor]:

@@ -67,8 +67,7 @@ class Modulated(Algorithm):
         self.normalize, self.mirror, self.conv_update = normalize, mirror, conv_update
         self.sign = 1 if feedback_sign == "plus" else -1
         self.factored = feedback_form == "product"
-        if mirror.every:
-            self.same_steps = False
+        self.same_steps &= not mirror.every
         if (mirror.before or mirror.every) and not (self.factored and self.sign < 0):
             raise UserError("mirror needs feedback_form=product and feedback_sign=minus")
         *_, (classes,) = shapes = net.shapes()

@@ -67,8 +67,7 @@ class PrimitiveSum(LearnedFeedback):
         self.feedback_lr = feedback_lr
         self.running, self.normalize, self.adaptive = running, normalize, adaptive
         self.phase = noise or NoisePhase()
-        if self.phase.every > 1:
-            self.same_steps = False
+        self.same_steps &= self.phase.every <= 1
         for synapse in self.carriers:
             synapse.observed = running and self.weights.need_activity
         if adaptive:

@@ -53,8 +53,7 @@ class Settled(Algorithm):
         if free_steps < 1:
             raise UserError("free_steps must be at least 1")
         self.free_steps, self.lrs, self.persistent = free_steps, lrs, persistent
-        if persistent:
-            self.same_steps = False
+        self.same_steps &= not persistent
         self.sigma = net.sigma
         self.place_output(outside=self.loss == "cross_entropy")
 

@@ -51,8 +51,7 @@ class Targeted(Algorithm):
             g.initialize(decoder_init, self.feedback_stream(k))
         if decoder_epochs and not self.decoders:
             raise UserError("decoder_epochs: with one hidden layer there are no decoders to train")
-        if decoder_epochs:
-            self.same_steps = False
+        self.same_steps &= not decoder_epochs
         self.noise_sd = self._per_decoder("noise", noise)
         self.decoder_lr = self._per_decoder("decoder_lr", decoder_lr)
         self.iterations = self._per_decoder("decoder_iterations", decoder_iterations)
@@ -74,13 +73,9 @@ class Targeted(Algorithm):
         return values
 
     def param_groups(self) -> list[dict[str, Any]]:
+        decay = self.decoder_weight_decay
         return super().param_groups() + [
-            {
-                "name": f"decoder{k}",
-                "params": [*g.parameters()],
-                "lr": lr,
-                "weight_decay": self.decoder_weight_decay,
-            }
+            {"name": f"decoder{k}", "params": [*g.parameters()], "lr": lr, "weight_decay": decay}
             for k, (g, lr) in enumerate(zip(self.decoders, self.decoder_lr, strict=True))
         ]
 

@@ -148,6 +148,14 @@ def hard_labels(y: Tensor, logits: Tensor, generator: torch.Generator) -> Tensor
     return (logits + gumbel).scatter(1, y[:, None], -math.inf).argmax(1)
 
 
+def negative_labels(
+    y: Tensor, classes: int, logits: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """Wrong labels ``[N]``: by a read-out's ``logits`` where there are any, else uniform ones."""
+    uniform = wrong_labels(y, classes, generator)
+    return uniform if logits is None else hard_labels(y, logits.detach(), generator)
+
+
 def hybrids(x: Tensor, generator: torch.Generator, blurs: int = 10) -> Tensor:
     """Negative images: one image inside a blotchy random mask, another one outside.
 

@@ -21,6 +21,7 @@ from benchmark.run.parse import (
     parse,
     read_config,
     read_named,
+    read_row,
     row_parser,
     seeds_of,
     to_row,
@@ -46,7 +47,7 @@ def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
         args: the remaining command line, typed options of the rows.
     """
     if front.config:
-        return [_job(names_in(read_config(path), path), path, args) for path in front.config]
+        return [_job(names_in(path), path, args) for path in front.config]
     asked = (front.algorithm or DEFAULT.algorithm).split(",")
     jobs = []
     for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
@@ -91,7 +92,7 @@ def _baseline(job: Job) -> Job:
     """Backprop with its own optimizer settings on this job's network, data and budget."""
     row = job.row
     names = Names("bp", row.data["name"], row.network["name"])
-    own = to_row(parse(row_parser(names), read_named(names, names.default_config), [], "bp"))
+    own = read_row(names, names.default_config, [])
     baseline = dataclasses.replace(
         row, algorithm=own.algorithm, optim=own.optim, variant="", published=own.published
     )

@@ -75,8 +75,9 @@ def read_named(names: Names, path: Path) -> dict[str, Any]:
     return config | named
 
 
-def names_in(config: Mapping[str, Any], path: Path) -> Names:
+def names_in(path: Path) -> Names:
     """The three names that a complete config file gives."""
+    config = read_config(path)
     try:
         return Names(*(str(config[group]["name"]) for group in ("algorithm", "data", "network")))
     except (KeyError, TypeError) as error:
@@ -160,6 +161,15 @@ def to_row(options: Namespace) -> Row:
     if values["published"]:
         published.lookup(values["published"])
     return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
+
+
+def read_row(names: Names, path: Path, args: list[str]) -> Row:
+    """The row of a config file for these names, with the options ``args``.
+
+    Raises:
+        UserError: see :func:`read_config`, :func:`parse` and :func:`to_row`.
+    """
+    return to_row(parse(row_parser(names), read_named(names, path), args, str(path)))
 
 
 def seeds_of(options: Namespace) -> list[int]:

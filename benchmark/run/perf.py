@@ -27,15 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.errors import UserError
 from benchmark.measure import perf_settling, perf_synapse
-from benchmark.run.parse import (
-    Names,
-    names_in,
-    parse,
-    read_config,
-    read_named,
-    row_parser,
-    to_row,
-)
+from benchmark.run.parse import Names, names_in, read_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
 Step = Callable[[Tensor, Tensor], None]
@@ -272,7 +264,7 @@ def main(args: list[str]) -> None:
     print("row                       ours ms   bare ms   products ms   ours/bare   ours/products")
     for names, config in chosen(options):
         given = [f"--epochs={options.epochs}", *overrides]
-        row = to_row(parse(row_parser(names), read_named(names, config), given, str(config)))
+        row = read_row(names, config, given)
         t = measure(row, Path("results"))
         label = f"{names.dataset} {names.network} {names.algorithm}"
         ratios = f"{t['ours'] / t['bare']:10.2f}x {t['ours'] / t['products']:14.2f}x"
@@ -284,7 +276,7 @@ def chosen(options: Namespace) -> Iterator[tuple[Names, Path]]:
     """The rows to time."""
     if options.config:
         for path in map(Path, options.config):
-            yield names_in(read_config(path), path), path
+            yield names_in(path), path
         return
     for algorithm in options.algorithm.split(","):
         names = Names(algorithm, options.dataset, options.network)

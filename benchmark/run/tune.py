@@ -29,16 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report.files import write_atomically
-from benchmark.run.parse import (
-    Names,
-    names_in,
-    parse,
-    read_config,
-    read_named,
-    row_parser,
-    seeds_of,
-    to_row,
-)
+from benchmark.run.parse import Names, names_in, parse, read_named, row_parser, seeds_of, to_row
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, train
 from benchmark.run.space import ends, parse_space, space_text
@@ -153,11 +144,11 @@ def tune(front: PlainNamespace, args: list[str]) -> Path:
 
 def _search(front: PlainNamespace, args: list[str]) -> Search:
     if front.config:
-        config = read_config(front.config)
-        return Search(names_in(config, front.config), config, args, front.space, str(front.config))
-    names = Names(front.algorithm, front.dataset, front.network)
-    names.check()
-    path = names.default_config
+        names, path = names_in(front.config), front.config
+    else:
+        names = Names(front.algorithm, front.dataset, front.network)
+        names.check()
+        path = names.default_config
     return Search(names, read_named(names, path), args, front.space, str(path))
 
 

@@ -2,19 +2,15 @@
 
 import pytest
 
-from benchmark.run.parse import CONFIGS, Names, names_in, parse, read_config, row_parser, to_row
+from benchmark.run.parse import CONFIGS, Names, names_in, read_config, read_row
 
 COMPLETE = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
 OURS = sorted((CONFIGS / "bench").glob("*.yaml"))
 
 
-def row(names, path):
-    return to_row(parse(row_parser(names), read_config(path), [], str(path)))
-
-
 @pytest.mark.parametrize("path", COMPLETE, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_a_papers_row(path):
-    assert row(names_in(read_config(path), path), path).epochs >= 1
+    assert read_row(names_in(path), path, []).epochs >= 1
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
@@ -25,4 +21,10 @@ def test_our_own_row(path):
     dataset, network = place or ("mnist5k", config.get("network", {}).get("name", "mlp"))
     names = Names(algorithm, dataset, network)
     assert names.default_config == path
-    assert row(names, path).algorithm["name"] == algorithm == config["algorithm"]["name"]
+    assert read_row(names, path, []).algorithm["name"] == algorithm == config["algorithm"]["name"]
+
+
+def test_the_name_asked_for_is_taken_before_the_files():
+    names = Names("ep", "mnist5k", "hopfield_conv")
+    assert read_config(names.default_config)["network"]["name"] == "hopfield"
+    assert read_row(names, names.default_config, []).network["name"] == "hopfield_conv"
