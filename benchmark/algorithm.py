@@ -18,7 +18,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from benchmark.credit.local import Loss, task_loss
-from benchmark.distributed import LocalDDP, average_, average_float_buffers_
+from benchmark.distributed import LocalDDP, average_, average_float_buffers_, gather, own_values
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.optim import Optim
@@ -78,6 +78,7 @@ class Algorithm(LightningModule):
         self.mean_loss = MeanMetric(nan_strategy="disable")
         self._step, self._world = 0, 1
         self._sums = torch.zeros(3)  # training loss, correct, samples of this epoch
+        self._resumed: list[tuple[Tensor, dict[str, Tensor]]] = []  # by process: sums, own buffers
         self._generator = torch.Generator()  # of the noise, seeded anew for each step
         self._noise: torch.Generator | None = None
         self.replay = True  # if the steps are the same
@@ -218,6 +219,30 @@ class Algorithm(LightningModule):
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self._learn
         if same and self.replay and self._world == 1:
             self._take_step = Replay(self._learn, optimizer)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the place in the epoch too, and what each process has for itself until its end."""
+        buffers = {name: b for name, b in self.named_buffers() if b.is_floating_point()}
+        processes = gather((self._sums.cpu(), own_values(buffers)))
+        checkpoint["in_epoch"] = {"step": self._step, "processes": processes}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._step = checkpoint["in_epoch"]["step"]
+        self._resumed = checkpoint["in_epoch"]["processes"]
+
+    def on_train_start(self) -> None:
+        """Go on within an epoch; if the processes are not as many, the first takes all sums."""
+        if not self._resumed:
+            return
+        if len(self._resumed) == self._world:
+            self._sums, own = self._resumed[self.global_rank]
+        else:
+            everyone = torch.stack([sums for sums, _ in self._resumed]).sum(0)
+            self._sums, own = everyone * (self.global_rank == 0), {}
+        self._sums = self._sums.to(self.device)
+        for name, value in own.items():
+            self.get_buffer(name).copy_(value)
+        self._resumed = []
 
     def on_train_epoch_start(self) -> None:
         self._step = 0

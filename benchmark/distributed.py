@@ -8,6 +8,8 @@ right before each optimizer step, where no algorithm can forget it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
@@ -38,6 +40,25 @@ def average_(tensors: list[Tensor]) -> None:
 def average_float_buffers_(module: nn.Module) -> None:
     """Give all processes the mean of their floating-point buffers (batch-norm statistics)."""
     average_([b for b in module.buffers() if b.is_floating_point()])
+
+
+def gather(value: Any) -> list[Any]:
+    """Every process's value, in the order of their ranks; tensors must lie on the CPU."""
+    if not dist.is_initialized():
+        return [value]
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def own_values(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """This process's values, on the CPU, of the tensors that are not the same on every process."""
+    if not dist.is_initialized():
+        return {}
+    sums = {name: t.double().sum().item() for name, t in tensors.items()}
+    everyone = gather(sums)
+    apart = [name for name in sums if any(other[name] != sums[name] for other in everyone)]
+    return {name: tensors[name].cpu() for name in apart}
 
 
 def assert_replicas_equal(module: nn.Module) -> None:

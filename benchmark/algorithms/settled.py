@@ -54,6 +54,7 @@ class Settled(Algorithm):
             raise UserError("free_steps must be at least 1")
         self.free_steps, self.lrs, self.persistent = free_steps, lrs, persistent
         self.same_steps &= not persistent
+        self._ordered_epoch = -1
         self.sigma = net.sigma
         self.place_output(outside=self.loss == "cross_entropy")
 
@@ -123,14 +124,12 @@ class Settled(Algorithm):
             for k, s_k in enumerate(s):
                 self.get_buffer(f"particle{k}")[self._samples] = s_k
 
-    def on_train_epoch_start(self) -> None:
-        super().on_train_epoch_start()
-        if self.persistent:
+    @property
+    def _samples(self) -> Tensor:
+        """Which training samples this step's are."""
+        if self._ordered_epoch != self.current_epoch:
             trainer: Any = self.trainer
             schedule = trainer.datamodule.schedule()
             order = schedule.order(self.current_epoch)[schedule.positions()]
-            self._order = order.to(self.device)
-
-    @property
-    def _samples(self) -> Tensor:
+            self._order, self._ordered_epoch = order.to(self.device), self.current_epoch
         return self._order[self._step]

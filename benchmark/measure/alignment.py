@@ -110,10 +110,11 @@ class Alignment(Callback):
             torch.cuda.reset_peak_memory_stats(algorithm.device)  # the run's cost is without ours
 
     def state_dict(self) -> dict[str, Any]:
-        return {"points": self.points, "measured": self._measured}
+        return {"points": self.points, "measured": self._measured, "periods": self._periods}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.points, self._measured = state_dict["points"], state_dict["measured"]
+        self._periods = state_dict["periods"]
 
 
 def _probe(trainer: Any) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Checkpoints at epoch ends, written atomically, so that a killed run goes on where it stood."""
+"""Checkpoints within and between epochs, written atomically: a killed run goes on where it was."""
 
 from __future__ import annotations
 
@@ -14,37 +14,60 @@ from lightning.pytorch.callbacks import Checkpoint
 from benchmark.errors import UserError
 
 
-class EpochCheckpoint(Checkpoint):
-    """Saves ``path`` at the end of an epoch when ``every`` seconds have passed, and at the last.
+class RunCheckpoint(Checkpoint):
+    """Saves ``path`` between two chunks of mini-batches or two epochs, and at the last epoch's end.
 
-    A SIGTERM (the end of a cluster allocation) makes the next epoch end save and stop. All random
-    draws are functions of (seed, epoch, step), so no random state needs saving: a resumed run
-    repeats an uninterrupted one bit for bit.
+    A SIGTERM (the end of a cluster allocation) saves and stops. All random draws are functions of
+    (seed, epoch, step), so no random state needs saving: a resumed run repeats an uninterrupted one
+    bit for bit.
+
+    Args:
+        path: the file.
+        every: least seconds between two checkpoints, more where saving takes over 1 % of the time;
+            0 saves whenever it can.
     """
+
+    agree_every = 16  # chunks, in several processes: to agree they wait for one another
 
     def __init__(self, path: Path, every: float = 10.0) -> None:
         self.path, self.every = path, every
-        self._last = time.monotonic()
+        self._due = time.monotonic() + every
         self._terminate = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         def flag(*_: Any) -> None:
             self._terminate = True
 
-        signal.signal(signal.SIGTERM, flag)
+        self._before = signal.signal(signal.SIGTERM, flag)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+        if self._terminate:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, out: Any, batch: Any, i: int
+    ) -> None:
+        agree = trainer.world_size == 1 or i % self.agree_every == 0
+        if agree and not (trainer.is_last_batch or trainer.should_stop):
+            self._save_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         last = trainer.current_epoch + 1 == trainer.max_epochs or trainer.should_stop
-        due = time.monotonic() - self._last >= self.every
-        strategy = trainer.strategy
-        stop = not strategy.reduce_boolean_decision(not self._terminate)
-        if last or stop or not strategy.reduce_boolean_decision(not due):
+        self._save_if_due(trainer, last)
+
+    def _save_if_due(self, trainer: Trainer, last: bool = False) -> None:
+        def any_process(flag: bool) -> bool:
+            return not trainer.strategy.reduce_boolean_decision(not flag)
+
+        stop = any_process(self._terminate)
+        if last or stop or any_process(time.monotonic() >= self._due):
             self._save(trainer)
         if stop:
             raise SystemExit(128 + signal.SIGTERM)
 
     def _save(self, trainer: Trainer) -> None:
-        partial = self.path.with_suffix(".partial")
+        start, partial = time.monotonic(), self.path.with_suffix(".partial")
         try:
             trainer.save_checkpoint(partial)  # writes on rank 0, waits on the others
             if trainer.is_global_zero:
@@ -55,4 +78,5 @@ class EpochCheckpoint(Checkpoint):
             raise UserError(
                 f"cannot write {self.path} ({reason}): free space, then go on"
             ) from error
-        self._last = time.monotonic()
+        end = time.monotonic()
+        self._due = end + (max(self.every, 100 * (end - start)) if self.every else 0)

@@ -29,7 +29,7 @@ class Recorder(Callback):
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
         self.peak_memory_mb = 0.0
-        self._started = 0.0
+        self._seconds = self._started = 0.0
         self._training = False
 
     @property
@@ -48,9 +48,11 @@ class Recorder(Callback):
             mininterval=0.1 if sys.stderr.isatty() else 30,
         )  # fmt: skip
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started, self._training = time.perf_counter(), True  # in mid-epoch, if resumed
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started, self._training = time.perf_counter(), True
-        self._seconds = self.seconds
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock(pl_module)
@@ -87,8 +89,14 @@ class Recorder(Callback):
         self._bar.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"curve": self.curve, "best": self.best, "peak_memory_mb": self.peak_memory_mb}
+        running = time.perf_counter() - self._started if self._training else 0.0
+        return {
+            "curve": self.curve,
+            "best": self.best,
+            "peak_memory_mb": self.peak_memory_mb,
+            "seconds": self._seconds + running,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curve, self.best = state_dict["curve"], state_dict["best"]
-        self.peak_memory_mb = state_dict["peak_memory_mb"]
+        self.peak_memory_mb, self._seconds = state_dict["peak_memory_mb"], state_dict["seconds"]

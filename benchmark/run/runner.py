@@ -19,7 +19,7 @@ from benchmark.distributed import LocalDDP, assert_replicas_equal
 from benchmark.errors import UserError
 from benchmark.measure import Alignment, Measure
 from benchmark.report import records
-from benchmark.run.checkpoint import EpochCheckpoint
+from benchmark.run.checkpoint import RunCheckpoint
 from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
 from benchmark.run.row import Row, build_algorithm, build_data
@@ -38,7 +38,7 @@ class Machine:
         accelerator: auto takes a GPU if there is one.
         devices: processes on this node, one GPU or one CPU share each.
         nodes: number of nodes.
-        checkpoint_seconds: least time between two checkpoints (always at epoch ends).
+        checkpoint_seconds: least time between two checkpoints; longer where saving takes over 1 %.
         replay: repeat a recorded step without autograd, where steps are the same and one process
             runs; faster, to the same weights.
     """
@@ -115,7 +115,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
-    callbacks = [recorder, alignment, EpochCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    callbacks = [recorder, alignment, RunCheckpoint(checkpoint, machine.checkpoint_seconds)]
     trainer = trainer_for(row, machine, folder, callbacks)
 
     data = build_data(row, seed)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from benchmark.algorithms import ALGORITHMS
 from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
 from benchmark.run.row import Row, build_algorithm, build_data
 
@@ -74,3 +81,22 @@ def built(row: Row, seed: int = 0):
     x, y = next(iter(data.train_dataloader()))
     n = row.data["batch_size"]
     return algorithm, x[:n], y[:n]
+
+
+class Killed(Exception):
+    pass
+
+
+@contextmanager
+def dying_in_epoch(name: str, epoch: int) -> Iterator[None]:
+    """Inside, runs of an algorithm die in this epoch, before the last of its three chunks."""
+    train = ALGORITHMS[name].training_step
+
+    def die(self, batch: tuple[torch.Tensor, torch.Tensor], i: int) -> None:
+        if self.current_epoch == epoch and i == 2:
+            raise Killed
+        train(self, batch, i)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(ALGORITHMS[name], "training_step", die)
+        yield

@@ -61,6 +61,15 @@ def test_two_processes_equal_one_on_the_joined_batches(name, two_processes, tmp_
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)
 
 
+def test_two_processes_go_on_in_mid_epoch(two_processes):
+    whole, parts = (
+        json.loads(next((two_processes / part / "records").glob("*.json")).read_text())
+        for part in ("whole", "parts")
+    )
+    assert parts["weights_sha256"] == whole["weights_sha256"]
+    assert [p["train_loss"] for p in parts["curve"]] == [p["train_loss"] for p in whole["curve"]]
+
+
 def _weights(results, row):
     state = torch.load(run_folder(results, row, 0) / "last.ckpt", weights_only=True)["state_dict"]
     return [v for v in state.values() if v.is_floating_point()]

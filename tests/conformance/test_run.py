@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from benchmark.replay import Replay
 from benchmark.run import checkpoint, runner
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
-from tests.conformance.rows import built, row_of
+from tests.conformance.rows import built, dying_in_epoch, row_of
 
 CPU = Machine(accelerator="cpu", checkpoint_seconds=0)
 EPOCHS = 3
@@ -34,10 +35,6 @@ every = pytest.mark.parametrize(
 REFRESHED = {"usf", "brsf", "frsf", "ia", "aa", "primitives"}
 # Each step has a feedback of its own, from a stream of its own.
 STEPS_DIFFER = {"brsf"}
-
-
-class Killed(Exception):
-    pass
 
 
 class Whole(NamedTuple):
@@ -82,20 +79,10 @@ def test_fixed_feedback_stays(name):
 
 
 @every
-def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path, monkeypatch):
+def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path):
     row, record, *_ = whole(name)
-    with monkeypatch.context() as patch:
-        cls = ALGORITHMS[name]
-        start = cls.on_train_epoch_start
-
-        def die(self):
-            if self.current_epoch == EPOCHS - 1:
-                raise Killed
-            start(self)
-
-        patch.setattr(cls, "on_train_epoch_start", die)
-        with pytest.raises(Killed):
-            run(row, 0, CPU, tmp_path)
+    with dying_in_epoch(name, EPOCHS - 1):
+        run(row, 0, CPU, tmp_path)
     parts = run(row, 0, CPU, tmp_path)
     assert parts["weights_sha256"] == record["weights_sha256"]
     timeless = [{k: v for k, v in p.items() if k != "seconds"} for p in parts["curve"]]
@@ -124,7 +111,7 @@ run(dropout_row(), 0, CPU, Path(sys.argv[1]))
 
 
 def dropout_row():
-    return row_of("pepita", "--network.dropout=0.2", "--optim.schedule=cosine", epochs=20)
+    return row_of("pepita", "--network.dropout=0.2", "--optim.schedule=cosine", epochs=12)
 
 
 def test_sigkill_at_any_moment_and_resume_is_the_run_undisturbed(tmp_path):
@@ -138,6 +125,43 @@ def test_sigkill_at_any_moment_and_resume_is_the_run_undisturbed(tmp_path):
     assert child.wait() == -signal.SIGKILL
     undisturbed = run(row, 0, CPU, tmp_path / "whole")
     assert run(row, 0, CPU, tmp_path / "parts")["weights_sha256"] == undisturbed["weights_sha256"]
+
+
+def test_sigterm_saves_within_the_epoch_and_stops(tmp_path, monkeypatch):
+    row, machine = replace(dropout_row(), epochs=2), replace(CPU, checkpoint_seconds=1e6)
+    train = ALGORITHMS["pepita"].training_step
+
+    def told_to_end(self, batch, i):
+        train(self, batch, i)
+        if self.current_epoch == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ALGORITHMS["pepita"], "training_step", told_to_end)
+        with pytest.raises(SystemExit, match="143"):
+            run(row, 0, machine, tmp_path / "parts")
+    saved = torch.load(run_folder(tmp_path / "parts", row, 0) / "last.ckpt", weights_only=True)
+    assert saved["in_epoch"]["step"] == 32 and len(saved["callbacks"]["Recorder"]["curve"]) == 1
+    undisturbed = run(row, 0, machine, tmp_path / "whole")
+    resumed = run(row, 0, machine, tmp_path / "parts")
+    assert resumed["weights_sha256"] == undisturbed["weights_sha256"]
+
+
+def test_checkpoints_take_a_hundredth_of_the_time(tmp_path, monkeypatch):
+    """Saving that takes a second is due again after a hundred, however few were asked for."""
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint.os, "replace", lambda *_: now.__setitem__(0, now[0] + 1))
+    callback = checkpoint.RunCheckpoint(tmp_path / "last.ckpt", every=10)
+    saves = []
+    trainer: Any = Mock(is_global_zero=True, save_checkpoint=saves.append)
+    trainer.strategy.reduce_boolean_decision = bool
+    for second in (9, 10, 20, 110, 111):
+        now[0] = second
+        callback._save_if_due(trainer)
+        saves.append(second)
+    path = tmp_path / "last.partial"
+    assert saves == [9, path, 10, 20, 110, path, 111]
 
 
 def test_schedule_moves_the_learning_rate(tmp_path):

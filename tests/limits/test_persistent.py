@@ -3,7 +3,7 @@
 import torch
 
 from benchmark.run.runner import Machine, run, run_folder
-from tests.conformance.rows import row_of
+from tests.conformance.rows import dying_in_epoch, row_of
 
 
 def test_particles_are_the_samples_own_and_in_the_checkpoint(tmp_path):
@@ -16,3 +16,13 @@ def test_particles_are_the_samples_own_and_in_the_checkpoint(tmp_path):
     assert len(particles[0]) == record["dataset"]["train"]
     assert seen == len(particles[0]) // 50 * 50  # every sample of a whole mini-batch, once
     assert particles[0].unique(dim=0).shape[0] >= seen
+
+
+def test_resumed_in_mid_epoch_the_samples_keep_their_particles(tmp_path):
+    row = row_of("ep", "--algorithm.persistent=true", "--algorithm.free_steps=3")
+    machine = Machine(accelerator="cpu", checkpoint_seconds=0)
+    whole = run(row, 0, machine, tmp_path / "whole")
+    with dying_in_epoch("ep", 1):
+        run(row, 0, machine, tmp_path / "parts")
+    parts = run(row, 0, machine, tmp_path / "parts")
+    assert parts["weights_sha256"] == whole["weights_sha256"]

@@ -16,6 +16,7 @@ from benchmark.networks import NETWORKS, Block, Network
 from benchmark.run.parse import Names, parse, row_parser, to_row
 from benchmark.run.runner import Machine, run, train, weights_sha256
 from benchmark.streams import stream
+from tests.conformance.rows import dying_in_epoch
 
 BP = ALGORITHMS["bp"]
 
@@ -204,6 +205,16 @@ def test_resumed_is_undisturbed(tmp_path):
     assert [epoch for epoch, _ in whole.alignment["update/blocks.0"]] == [0, 2, 4, 5]
     train(row("fa", "--epochs=4"), 0, machine, tmp_path / "parts", Measure(2))
     resumed = train(row("fa", "--epochs=5"), 0, machine, tmp_path / "parts", Measure(2))
+    assert resumed.alignment == whole.alignment
+
+
+def test_resumed_in_mid_epoch_measures_no_step_twice(tmp_path):
+    parts = row("fa", "--data.steps_per_call=20")  # three chunks of the 54 steps
+    machine, how = Machine("cpu", checkpoint_seconds=0), Measure(1, steps=30)
+    whole = train(parts, 0, machine, tmp_path / "whole", how)
+    with dying_in_epoch("fa", 1):
+        train(parts, 0, machine, tmp_path / "parts", how)
+    resumed = train(parts, 0, machine, tmp_path / "parts", how)
     assert resumed.alignment == whole.alignment
 
 
