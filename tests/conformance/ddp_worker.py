@@ -1,6 +1,6 @@
 """One of two processes: trains every algorithm under LocalDDP, in float64 and without noise.
 
-Then one with statistics of its own on every process, undisturbed and in parts.
+Then a network whose batch norm has statistics of its own on every process, whole and in parts.
 
 Usage: python -m tests.conformance.ddp_worker RESULTS NAME [NAME ...], with torchrun's environment.
 """
@@ -10,8 +10,18 @@ from pathlib import Path
 
 import torch
 
+from benchmark.run.parse import Names, parse, row_parser, to_row
+from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run
 from tests.conformance.rows import QUIET, dying_in_epoch, row_of
+
+
+def normed_row(images: Path) -> Row:
+    """Three chunks an epoch."""
+    names = Names("bp", "folder", "resnet20")
+    args = [f"--data.root={images}", "--data.batch_size=8", "--data.val_size=8", "--epochs=2"]
+    return to_row(parse(row_parser(names), {}, [*args, "--data.steps_per_call=2"], "processes"))
+
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
@@ -20,8 +30,9 @@ if __name__ == "__main__":
         row = row_of(name, "--precision=64-true", *QUIET.get(name, []), epochs=1)
         run(row, 0, Machine(accelerator="cpu", devices=2), Path(results))
 
-    row, often = row_of("ia"), Machine(accelerator="cpu", devices=2, checkpoint_seconds=0)
+    row = normed_row(Path(results, "images"))
+    often = Machine(accelerator="cpu", devices=2, checkpoint_seconds=0)
     run(row, 0, often, Path(results, "whole"))
-    with dying_in_epoch(row.algorithm["name"], 1):
+    with dying_in_epoch("bp", 1):
         run(row, 0, often, Path(results, "parts"))
     run(row, 0, often, Path(results, "parts"))

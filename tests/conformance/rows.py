@@ -89,7 +89,7 @@ class Killed(Exception):
 
 @contextmanager
 def dying_in_epoch(name: str, epoch: int) -> Iterator[None]:
-    """Inside, runs of an algorithm die in this epoch, before the last of its three chunks."""
+    """Inside, runs of an algorithm die in this epoch, before its third chunk."""
     train = ALGORITHMS[name].training_step
 
     def die(self, batch: tuple[torch.Tensor, torch.Tensor], i: int) -> None:

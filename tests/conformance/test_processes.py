@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.run.runner import Machine, run, run_folder
+from benchmark.streams import stream
 from tests.conformance.rows import OWN_NOISE, QUIET, built, row_of
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,13 @@ def launch(module, *args, world=2, **env):
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):
     results = tmp_path_factory.mktemp("ddp")
+    for part, n in (("train", 28), ("test", 4)):
+        for k in range(2):
+            folder = results / "images" / part / str(k)
+            folder.mkdir(parents=True)
+            for i in range(n):
+                pixels = torch.randint(256, (8, 8, 3), generator=stream(i, part, k))
+                Image.fromarray(pixels.byte().numpy()).save(folder / f"{i}.png")
     launch("tests.conformance.ddp_worker", results, *ALGORITHMS)
     return results
 

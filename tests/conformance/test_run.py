@@ -147,6 +147,14 @@ def test_sigterm_saves_within_the_epoch_and_stops(tmp_path, monkeypatch):
     assert resumed["weights_sha256"] == undisturbed["weights_sha256"]
 
 
+def test_killed_before_validation_the_epoch_is_validated(tmp_path, monkeypatch):
+    row = replace(dropout_row(), epochs=2)
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(ALGORITHMS["pepita"], "on_validation_epoch_start", Mock(side_effect=OSError))
+        run(row, 0, CPU, tmp_path)
+    assert len(run(row, 0, CPU, tmp_path)["curve"]) == 2
+
+
 def test_checkpoints_take_a_hundredth_of_the_time(tmp_path, monkeypatch):
     """Saving that takes a second is due again after a hundred, however few were asked for."""
     now = [0.0]

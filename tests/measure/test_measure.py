@@ -209,8 +209,8 @@ def test_resumed_is_undisturbed(tmp_path):
 
 
 def test_resumed_in_mid_epoch_measures_no_step_twice(tmp_path):
-    parts = row("fa", "--data.steps_per_call=20")  # three chunks of the 54 steps
-    machine, how = Machine("cpu", checkpoint_seconds=0), Measure(1, steps=30)
+    parts = row("fa", "--data.steps_per_call=14")  # measured after the second chunk of four
+    machine, how = Machine("cpu", checkpoint_seconds=0), Measure(1, steps=28)
     whole = train(parts, 0, machine, tmp_path / "whole", how)
     with dying_in_epoch("fa", 1):
         train(parts, 0, machine, tmp_path / "parts", how)
