@@ -13,7 +13,7 @@ import torch
 from benchmark.run.parse import Names, parse, row_parser, to_row
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run
-from tests.conformance.rows import QUIET, dying_in_epoch, row_of
+from tests.conformance.rows import dying_in_epoch, two_process_row
 
 
 def normed_row(images: Path) -> Row:
@@ -27,8 +27,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     results, *names = sys.argv[1:]
     for name in names:
-        row = row_of(name, "--precision=64-true", *QUIET.get(name, []), epochs=1)
-        run(row, 0, Machine(accelerator="cpu", devices=2), Path(results))
+        run(two_process_row(name), 0, Machine(accelerator="cpu", devices=2), Path(results))
 
     row = normed_row(Path(results, "images"))
     often = Machine(accelerator="cpu", devices=2, checkpoint_seconds=0)

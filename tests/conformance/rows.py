@@ -72,6 +72,12 @@ def row_of(name: str, *options: str, epochs: int = 2) -> Row:
     return to_row(parse(row_parser(names), config, [*args, *options], "conformance"))
 
 
+def two_process_row(name: str) -> Row:
+    """Without injected noise, in float64: two processes differ from one by rounding alone."""
+    options = QUIET.get(name, [])
+    return row_of(name, "--data.batch_size=100", "--precision=64-true", *options, epochs=1)
+
+
 def built(row: Row, seed: int = 0):
     """Algorithm and data of a row, with a first batch of it."""
     data = build_data(row, seed)

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmark.algorithms import ALGORITHMS
 from benchmark.run.runner import Machine, run, run_folder
 from benchmark.streams import stream
-from tests.conformance.rows import OWN_NOISE, QUIET, built, row_of
+from tests.conformance.rows import OWN_NOISE, built, row_of, two_process_row
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("processes")  # one worker, one launch
@@ -56,7 +56,7 @@ def two_processes(tmp_path_factory):
 @pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_two_processes_equal_one_on_the_joined_batches(name, two_processes, tmp_path):
     """assert_replicas_equal has compared the two ranks bit for bit at the end of each run."""
-    row = row_of(name, "--precision=64-true", *QUIET.get(name, []), epochs=1)
+    row = two_process_row(name)
     record = next((two_processes / "records").glob(f"*{row.hash}-s0.json"))
     two = json.loads(record.read_text())
     assert two["environment"]["world_size"] == 2

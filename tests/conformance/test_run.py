@@ -24,7 +24,8 @@ from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import built, dying_in_epoch, row_of
 
-CPU = Machine(accelerator="cpu", checkpoint_seconds=0)
+CPU = Machine(accelerator="cpu")
+OFTEN = replace(CPU, checkpoint_seconds=0)
 EPOCHS = 3
 # One worker runs all tests of an algorithm, so that they share its uninterrupted run.
 every = pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_fixed_feedback_stays(name):
 def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path):
     row, record, *_ = whole(name)
     with dying_in_epoch(name, EPOCHS - 1):
-        run(row, 0, CPU, tmp_path)
+        run(row, 0, OFTEN, tmp_path)
     parts = run(row, 0, CPU, tmp_path)
     assert parts["weights_sha256"] == record["weights_sha256"]
     timeless = [{k: v for k, v in p.items() if k != "seconds"} for p in parts["curve"]]
@@ -104,9 +105,9 @@ import sys
 from pathlib import Path
 import torch
 from benchmark.run.runner import run
-from tests.conformance.test_run import CPU, dropout_row
+from tests.conformance.test_run import OFTEN, dropout_row
 torch.set_num_threads(1)
-run(dropout_row(), 0, CPU, Path(sys.argv[1]))
+run(dropout_row(), 0, OFTEN, Path(sys.argv[1]))
 """
 
 
@@ -151,7 +152,7 @@ def test_killed_before_validation_the_epoch_is_validated(tmp_path, monkeypatch):
     row = replace(dropout_row(), epochs=2)
     with monkeypatch.context() as patch, pytest.raises(OSError):
         patch.setattr(ALGORITHMS["pepita"], "on_validation_epoch_start", Mock(side_effect=OSError))
-        run(row, 0, CPU, tmp_path)
+        run(row, 0, OFTEN, tmp_path)
     assert len(run(row, 0, CPU, tmp_path)["curve"]) == 2
 
 
@@ -201,7 +202,7 @@ def test_full_disk_is_one_line_and_keeps_the_last_checkpoint(tmp_path, monkeypat
     replace = checkpoint.os.replace
     monkeypatch.setattr(checkpoint.os, "replace", full)
     with pytest.raises(UserError, match="No space left"):
-        run(row, 0, CPU, tmp_path)
+        run(row, 0, OFTEN, tmp_path)
     assert [p.name for p in run_folder(tmp_path, row, 0).glob("last*")] == ["last.ckpt"]
 
 
