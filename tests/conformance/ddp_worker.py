@@ -12,7 +12,7 @@ import torch
 
 from benchmark.run.parse import Names, parse, row_parser, to_row
 from benchmark.run.row import Row
-from benchmark.run.runner import Machine, run
+from benchmark.run.runner import Machine, run, run_folder
 from tests.conformance.rows import dying_in_epoch, two_process_row
 
 
@@ -34,4 +34,6 @@ if __name__ == "__main__":
     run(row, 0, often, Path(results, "whole"))
     with dying_in_epoch("bp", 1):
         run(row, 0, often, Path(results, "parts"))
+    saved = torch.load(run_folder(Path(results, "parts"), row, 0) / "last.ckpt", weights_only=True)
+    assert saved["in_epoch"]["step"] == 2  # the first chunk of three
     run(row, 0, often, Path(results, "parts"))
