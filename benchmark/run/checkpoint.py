@@ -34,16 +34,14 @@ class RunCheckpoint(Checkpoint):
         self._due = time.monotonic() + every
         self._terminate = False
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take SIGTERM over from Lightning, which would exit with 0 and nothing saved where there
+        are several processes, and which gives it back after training."""
+
         def flag(*_: Any) -> None:
             self._terminate = True
 
-        self._before = signal.signal(signal.SIGTERM, flag)
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-        if self._terminate:
-            raise SystemExit(128 + signal.SIGTERM)
+        signal.signal(signal.SIGTERM, flag)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, out: Any, batch: Any, i: int
@@ -69,9 +67,10 @@ class RunCheckpoint(Checkpoint):
     def _save(self, trainer: Trainer) -> None:
         start, partial = time.monotonic(), self.path.with_suffix(".partial")
         try:
-            trainer.save_checkpoint(partial)  # writes on rank 0, waits on the others
+            trainer.save_checkpoint(partial)  # rank 0 writes, the others wait
             if trainer.is_global_zero:
                 os.replace(partial, self.path)
+            trainer.strategy.barrier()  # nobody ends, and thereby all, before it is in place
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             partial.unlink(missing_ok=True)
             reason = str(error).splitlines()[0]

@@ -13,7 +13,7 @@ import torch
 from benchmark.run.parse import Names, parse, row_parser, to_row
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
-from tests.conformance.rows import dying_in_epoch, two_process_row
+from tests.conformance.rows import told_to_end_in_epoch, two_process_row
 
 
 def normed_row(images: Path) -> Row:
@@ -30,10 +30,10 @@ if __name__ == "__main__":
         run(two_process_row(name), 0, Machine(accelerator="cpu", devices=2), Path(results))
 
     row = normed_row(Path(results, "images"))
-    often = Machine(accelerator="cpu", devices=2, checkpoint_seconds=0)
-    run(row, 0, often, Path(results, "whole"))
-    with dying_in_epoch("bp", 1):
-        run(row, 0, often, Path(results, "parts"))
+    two = Machine(accelerator="cpu", devices=2)
+    run(row, 0, two, Path(results, "whole"))
+    with told_to_end_in_epoch("bp", 1):
+        run(row, 0, two, Path(results, "parts"))
     saved = torch.load(run_folder(Path(results, "parts"), row, 0) / "last.ckpt", weights_only=True)
     assert saved["in_epoch"]["step"] == 2  # the first chunk of three
-    run(row, 0, often, Path(results, "parts"))
+    run(row, 0, two, Path(results, "parts"))

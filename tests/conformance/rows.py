@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -105,4 +106,19 @@ def dying_in_epoch(name: str, epoch: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(ALGORITHMS[name], "training_step", die)
+        yield
+
+
+@contextmanager
+def told_to_end_in_epoch(name: str, epoch: int) -> Iterator[None]:
+    """Inside, the first process of a run gets SIGTERM in the first chunk of this epoch."""
+    train = ALGORITHMS[name].training_step
+
+    def told(self, batch: tuple[torch.Tensor, torch.Tensor], i: int) -> None:
+        train(self, batch, i)
+        if self.current_epoch == epoch and i == 0 and self.global_rank == 0:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit, match="143"):
+        patch.setattr(ALGORITHMS[name], "training_step", told)
         yield
