@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class RunCheckpoint(Checkpoint):
         if last or stop or any_process(time.monotonic() >= self._due):
             self._save(trainer)
         if stop:
+            if trainer.is_global_zero:
+                print("\nstopped; the same command goes on from here", file=sys.stderr)
             raise SystemExit(128 + signal.SIGTERM)
 
     def _save(self, trainer: Trainer) -> None:

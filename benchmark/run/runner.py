@@ -124,7 +124,13 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     data.setup("fit")
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay = machine.replay
-    trainer.fit(algorithm, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    try:
+        resumed = checkpoint if checkpoint.exists() else None
+        trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it an exit with 1
+            raise KeyboardInterrupt from stop
+        raise
     if trainer.world_size > 1:
         assert_replicas_equal(algorithm)
     diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
 
 
@@ -110,6 +111,18 @@ def test_two_gpus_where_there_is_none(bench):
 def test_unwritable_results_folder(bench, tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     refused(bench("--results", "taken"), "taken")
+
+
+def test_control_c_says_how_to_go_on(bench, capsys, tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ALGORITHMS["dfa"], "training_step", interrupt)
+        assert main(["bench", "--epochs", "1", "--seeds", "1", "--baseline", "false"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+    assert bench()[0] == 0
 
 
 def test_a_recorded_row_is_skipped_unless_asked_again(bench, tmp_path, capsys):

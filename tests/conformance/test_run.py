@@ -128,11 +128,12 @@ def test_sigkill_at_any_moment_and_resume_is_the_run_undisturbed(tmp_path):
     assert run(row, 0, CPU, tmp_path / "parts")["weights_sha256"] == undisturbed["weights_sha256"]
 
 
-def test_sigterm_saves_within_the_epoch_and_stops(tmp_path):
+def test_sigterm_saves_within_the_epoch_and_stops(tmp_path, capsys):
     row = replace(dropout_row(), epochs=2)
     with told_to_end_in_epoch("pepita", 1):
         run(row, 0, CPU, tmp_path / "parts")
     saved = torch.load(run_folder(tmp_path / "parts", row, 0) / "last.ckpt", weights_only=True)
+    assert "the same command goes on" in capsys.readouterr().err
     assert saved["in_epoch"]["step"] == 32 and len(saved["callbacks"]["Recorder"]["curve"]) == 1
     undisturbed = run(row, 0, CPU, tmp_path / "whole")
     resumed = run(row, 0, CPU, tmp_path / "parts")
