@@ -16,7 +16,7 @@ Loss = Literal["cross_entropy", "bce", "mse"]
 
 def one_hot(y: Tensor, like: Tensor) -> Tensor:
     """Targets ``[N, classes]`` in the dtype and device of ``like`` (vmap-safe)."""
-    return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)[y]
+    return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).index_select(0, y)
 
 
 def task_loss(logits: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> Tensor:
