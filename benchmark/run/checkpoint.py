@@ -7,12 +7,31 @@ import signal
 import sys
 import time
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from benchmark.errors import UserError
+
+
+def to_resume(path: Path) -> Path | None:
+    """The checkpoint to go on from, if there is one.
+
+    Raises:
+        UserError: for a damaged one, or one of another version.
+    """
+    if not path.exists():
+        return None
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)["in_epoch"]
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+        raise UserError(
+            f"{path} is damaged or of another version: delete it to begin the run anew"
+        ) from error
+    return path
 
 
 class RunCheckpoint(Checkpoint):

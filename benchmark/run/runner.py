@@ -19,7 +19,7 @@ from benchmark.distributed import LocalDDP, assert_replicas_equal
 from benchmark.errors import UserError
 from benchmark.measure import Alignment, Measure
 from benchmark.report import records
-from benchmark.run.checkpoint import RunCheckpoint
+from benchmark.run.checkpoint import RunCheckpoint, to_resume
 from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
 from benchmark.run.row import Row, build_algorithm, build_data
@@ -125,8 +125,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay = machine.replay
     try:
-        resumed = checkpoint if checkpoint.exists() else None
-        trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
+        trainer.fit(algorithm, datamodule=data, ckpt_path=to_resume(checkpoint))
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it an exit with 1
             raise KeyboardInterrupt from stop

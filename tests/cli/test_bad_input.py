@@ -113,6 +113,23 @@ def test_unwritable_results_folder(bench, tmp_path):
     refused(bench("--results", "taken"), "taken")
 
 
+@pytest.mark.parametrize("damage", ["empty", "truncated", "noise", "of another version"])
+def test_damaged_checkpoint(bench, tmp_path, damage):
+    assert bench()[0] == 0
+    (path,) = tmp_path.glob("results/runs/*/last.ckpt")
+    contents = path.read_bytes()
+    if damage == "of another version":
+        checkpoint = torch.load(path, weights_only=True)
+        del checkpoint["in_epoch"]
+        torch.save(checkpoint, path)
+    else:
+        path.write_bytes({"empty": b"", "truncated": contents[:-100], "noise": b"x" * 1000}[damage])
+    next(tmp_path.glob("results/records/*.json")).unlink()
+    refused(bench(), "last.ckpt", "delete it")
+    path.unlink()
+    assert bench()[0] == 0
+
+
 def test_control_c_says_how_to_go_on(bench, capsys, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
