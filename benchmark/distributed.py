@@ -52,7 +52,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def own_values(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """This process's values, on the CPU, of the tensors that are not the same on every process."""
+    """This process's values, on the CPU, of the tensors whose sums differ between processes."""
     if not dist.is_initialized():
         return {}
     sums = {name: t.double().sum().item() for name, t in tensors.items()}

@@ -92,12 +92,12 @@ class RunCheckpoint(Checkpoint):
             trainer.save_checkpoint(partial)  # rank 0 writes, the others wait
             if trainer.is_global_zero:
                 os.replace(partial, self.path)
-            trainer.strategy.barrier()  # nobody ends, and thereby all, before it is in place
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             partial.unlink(missing_ok=True)
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"cannot write {self.path} ({reason}): free space, then go on"
             ) from error
+        trainer.strategy.barrier()  # nobody ends, and thereby all, before it is in place
         end = time.monotonic()
         self._due = end + (max(self.every, 100 * (end - start)) if self.every else 0)

@@ -49,7 +49,7 @@ class Recorder(Callback):
         )  # fmt: skip
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started, self._training = time.perf_counter(), True  # in mid-epoch, if resumed
+        self.on_train_epoch_start(trainer, pl_module)  # which a run resumed in mid-epoch skips
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started, self._training = time.perf_counter(), True

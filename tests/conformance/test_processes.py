@@ -79,6 +79,19 @@ def test_two_processes_go_on_in_mid_epoch(two_processes):
     assert [p["train_loss"] for p in parts["curve"]] == [p["train_loss"] for p in whole["curve"]]
 
 
+def test_another_number_of_processes_counts_no_sample_twice(monkeypatch):
+    processes = [(torch.tensor([loss, 1.0, 2.0]), {}) for loss in (1.0, 2.0, 3.0)]
+    sums = []
+    for rank in (0, 1):
+        algorithm, *_ = built(row_of("bp"))
+        monkeypatch.setattr(type(algorithm), "global_rank", rank)
+        algorithm._world = 2
+        algorithm.on_load_checkpoint({"in_epoch": {"step": 7, "processes": processes}})
+        algorithm.on_train_start()
+        sums.append(algorithm._sums.tolist())
+    assert sums == [[6, 3, 6], [0, 0, 0]]
+
+
 def _weights(results, row):
     state = torch.load(run_folder(results, row, 0) / "last.ckpt", weights_only=True)["state_dict"]
     return [v for v in state.values() if v.is_floating_point()]
