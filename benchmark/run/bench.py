@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -16,6 +16,7 @@ from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report import records
 from benchmark.run.parse import (
+    CONFIGS,
     Names,
     names_in,
     parse,
@@ -26,7 +27,7 @@ from benchmark.run.parse import (
     seeds_of,
     to_row,
 )
-from benchmark.run.row import Row
+from benchmark.run.row import PLACES, Row
 from benchmark.run.runner import Machine, run, run_folder
 
 DEFAULT = Names("dfa", "mnist5k", "mlp")
@@ -37,6 +38,7 @@ class Job(NamedTuple):
     seeds: list[int]
     machine: Machine
     measure: Measure
+    origin: dict[str, Any]
 
 
 def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
@@ -85,7 +87,16 @@ def _job(names: Names, path: Path, args: list[str]) -> Job:
     machine.check()
     measure = Measure(**options.measure.as_dict())
     measure.check()
-    return Job(to_row(options), seeds_of(options), machine, measure)
+    return Job(to_row(options), seeds_of(options), machine, measure, _origin(path, args))
+
+
+def _origin(path: Path, args: list[str]) -> dict[str, Any]:
+    """What made a row: its config file, and the options beside it that are no place or machine."""
+    resolved, root = path.resolve(), CONFIGS.parent
+    config = resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else path.name
+    said = " ".join(args).replace(" --", "\0--").split("\0") if args else []
+    outside = tuple(f"--data.{place}" for place in PLACES) + ("--machine.", "--seeds")
+    return {"config": config, "options": [o for o in said if not o.startswith(outside)]}
 
 
 def _baseline(job: Job) -> Job:
@@ -118,7 +129,7 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
     for job, seed in pending:
         if again:
             shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
-        run(job.row, seed, job.machine, results, again, job.measure)
+        run(job.row, seed, job.machine, results, again, job.measure, job.origin)
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import resource
 import subprocess
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy
 import torch
+import torchvision
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,18 +35,34 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def _blas() -> str:
+    """The library of torch's matrix products on CPUs, with its version where torch tells it."""
+    built = torch.__config__.show()
+    mkl = re.search(r"Math Kernel Library Version (\S+)", built)
+    info = re.search(r"BLAS_INFO=(\w+)", built)
+    return f"mkl {mkl[1]}" if mkl else info[1] if info else "unknown"
+
+
 def environment(device: torch.device, world_size: int, precision: str) -> dict[str, Any]:
-    """Commit, versions, device. ``dirty`` is true when tracked source differs from the commit."""
+    """Commit, versions, device: what the last bits of a result depend on.
+
+    ``dirty`` is true when tracked source differs from the commit; ``instruction_set`` is what
+    torch's CPU kernels use, ``blas`` the library of its matrix products.
+    """
     changes = _git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "configs")
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": numpy.__version__,
         "lightning": lightning.__version__,
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
         "world_size": world_size,
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "blas": _blas(),
         "threads": torch.get_num_threads(),
         "precision": precision,
     }

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -143,8 +144,12 @@ def run(
     results: Path,
     overwrite: bool = False,
     measure: Measure = Measure(),  # noqa: B008 (frozen)
+    origin: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train, test and record one row with one seed; resume from its checkpoint if there is one.
+
+    Args:
+        origin: the config file and the options that made the row, for the record.
 
     Returns:
         The record, as written to ``results/records`` by the first process.
@@ -161,6 +166,7 @@ def run(
         "row": row.as_record(),
         "row_hash": row.hash,
         "seed": seed,
+        "origin": dict(origin or {}),
         "status": "diverged" if diverged else "ok",
         "dataset": {"name": row.data["name"], "sha256": data.sha256, **data.sizes},
         "metrics": metrics,
