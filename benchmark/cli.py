@@ -18,6 +18,7 @@ commands:
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
   perf         time our training steps against bare PyTorch loops
+  migrate      give records of an earlier version this version's row identities
   theory       run an experiment of a theory paper: numbers and figure into results/theory/
   list         algorithms, networks and datasets by name
 
@@ -125,6 +126,15 @@ def tune(args: list[str]) -> None:
     print(search(front, rest))
 
 
+def migrate(args: list[str]) -> None:
+    """Give records of an earlier version this version's row identities."""
+    from benchmark.run.migrate import migrate as give_identities
+
+    parser = _Parser(prog="python -m benchmark migrate", description=migrate.__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    print(f"{give_identities(parser.parse_args(args).results)} records changed")
+
+
 def perf(args: list[str]) -> None:
     from benchmark.run.perf import main as measure
 
@@ -157,6 +167,7 @@ COMMANDS = {
     "plots": plots,
     "tune": tune,
     "perf": perf,
+    "migrate": migrate,
     "theory": theory,
     "list": names,
 }

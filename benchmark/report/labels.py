@@ -12,31 +12,41 @@ from benchmark.report.records import Record
 # network or what task it is.
 TUNED_NETWORK = {"dropout", "init"}
 TUNED_DATA = {"batch_size", "normalize"}
+SPLIT = ("train", "val", "test")
 SIZES = ("channels", "hidden", "widths")
 
 Key = str
 
 
-def network_key(row: Mapping[str, Any]) -> Key:
-    """Equal for two rows exactly when they train the same architecture."""
-    return _canonical(_without(row["network"], TUNED_NETWORK))
+def network_key(record: Record) -> Key:
+    """Equal for two records exactly when they train the same architecture."""
+    return _canonical(_without(_identity(record)["network"], TUNED_NETWORK))
 
 
 def task_key(record: Record) -> Key:
     """Equal for two records exactly when backprop on one is the baseline of the other: the same
     data (checksum, split, and options such as augmentation), architecture and number of epochs."""
-    row = record["row"]
-    data = _without(row["data"], TUNED_DATA)
-    return _canonical([record["dataset"], data, network_key(row), row["epochs"]])
+    data = _without(_identity(record)["data"], TUNED_DATA)
+    dataset = {key: record["dataset"].get(key) for key in ("name", "sha256", *SPLIT)}
+    return _canonical([dataset, data, network_key(record), record["row"]["epochs"]])
 
 
-def network_labels(rows: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
+def _identity(record: Record) -> Mapping[str, Any]:
+    """The options that differ from the defaults; all, where a record does not tell them apart."""
+    identity: Mapping[str, Any] = record.get("identity") or record["row"]
+    return identity
+
+
+def network_labels(records: Iterable[Record]) -> dict[Key, str]:
     """A readable label for each architecture: name, sizes, activation (``mlp 2x800 tanh``).
 
     Different architectures never share a label: where they would, the options in which they differ
     are appended (``mlp 1024 relu bias=False``).
     """
-    networks = {network_key(row): _without(row["network"], TUNED_NETWORK) for row in rows}
+    networks = {
+        network_key(record): _without(record["row"]["network"], TUNED_NETWORK)
+        for record in records
+    }
     homonyms: dict[str, list[Key]] = {}
     for key in sorted(networks):
         homonyms.setdefault(_short(networks[key]), []).append(key)

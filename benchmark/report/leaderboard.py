@@ -47,7 +47,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         rows.setdefault(record["row_hash"], []).append(record)
     for group in rows.values():
         _check_one_dataset(group)
-    labels = network_labels(group[0]["row"] for group in rows.values())
+    labels = network_labels(group[0] for group in rows.values())
     baselines = _baselines(rows.values())
     frame = pd.DataFrame(
         [_line(group, labels, baselines) for group in rows.values()], columns=COLUMNS
@@ -70,7 +70,7 @@ def _line(
     reference = _values(baseline, "metrics", "test_acc")
     line = {
         "dataset": sizes["name"],
-        "network": labels[network_key(row)],
+        "network": labels[network_key(group[0])],
         "algorithm": row["algorithm"]["name"],
         "variant": row.get("variant") or "",
         "epochs": row["epochs"],

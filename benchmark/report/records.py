@@ -106,6 +106,12 @@ def save(results: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     return path
 
 
+def remove(results: Path, record: Mapping[str, Any]) -> None:
+    """Delete a record's file."""
+    if path := _path(results, record["row_hash"], record["seed"]):
+        path.unlink()
+
+
 def file_name(record: Mapping[str, Any]) -> str:
     """``<dataset>-<network>-<algorithm>[-<variant>]-<row_hash>-s<seed>.json``."""
     row = record["row"]

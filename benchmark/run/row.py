@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.credit.local import Loss
 from benchmark.data import DATASETS
 from benchmark.networks import NETWORKS
 from benchmark.optim import Optim
+from benchmark.run.identity import constructor_hints, dataclass_in, differing
 from benchmark.streams import stream
 
 Precision = Literal["32-true", "bf16-mixed", "64-true"]
@@ -49,13 +50,23 @@ class Row:
     published: str = ""
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What can change the result but the seed, as far as it differs from the defaults."""
+        data = {k: v for k, v in self.data.items() if k not in PLACES}
+        options = {
+            "algorithm": differing(self.algorithm, ALGORITHMS[self.algorithm["name"]]),
+            "network": differing(self.network, NETWORKS[self.network["name"]]),
+            "data": differing(data, DATASETS[data["name"]]),
+            "optim": differing(self.optim, Optim),
+        }
+        labels = ("variant", "published", *options)
+        scalars = {k: v for k, v in asdict(self).items() if k not in labels}
+        return {**options, **differing(scalars, Row), "epochs": self.epochs}
+
+    @property
     def hash(self) -> str:
-        """12 hex digits that identify everything which can change the result but the seed."""
-        identity = asdict(self)
-        for label in ("variant", "published"):
-            del identity[label]
-        identity["data"] = {k: v for k, v in self.data.items() if k not in PLACES}
-        text = json.dumps(identity, sort_keys=True)
+        """12 hex digits that stand for the :attr:`identity`."""
+        text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -97,16 +108,8 @@ def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -
 
 def _typed(cls: type, options: Options) -> Options:
     """``options`` with each group as the dataclass that a constructor of ``cls`` asks for."""
-    hints: Options = {}
-    for base in reversed(cls.__mro__[:-1]):
-        hints |= get_type_hints(vars(base)["__init__"]) if "__init__" in vars(base) else {}
-    groups = {k: _dataclass_in(hints.get(k)) for k in options}
+    hints = constructor_hints(cls)
     return {
-        k: group(**v) if isinstance(v, Mapping) and (group := groups[k]) else v
+        k: group(**v) if isinstance(v, Mapping) and (group := dataclass_in(hints.get(k))) else v
         for k, v in options.items()
     }
-
-
-def _dataclass_in(hint: Any) -> Any:
-    """The dataclass that a type hint is, or offers beside None; None if it has none."""
-    return next((t for t in (hint, *get_args(hint)) if is_dataclass(t)), None)

@@ -164,6 +164,7 @@ def run(
     record = {
         "schema": 1,
         "row": row.as_record(),
+        "identity": row.identity,
         "row_hash": row.hash,
         "seed": seed,
         "origin": dict(origin or {}),

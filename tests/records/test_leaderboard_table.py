@@ -134,7 +134,7 @@ def test_only_the_same_task_is_compared_with_backprop(record, change, comparable
 
 def test_networks_with_different_options_have_different_labels(record):
     changes = [{}, {"row.network.bias": True}, {"row.network.hidden": [800, 800]}]
-    labels = network_labels(record(change)["row"] for change in changes)
+    labels = network_labels(record(change) for change in changes)
     assert set(labels.values()) == {
         "mlp 1024 relu bias=False",
         "mlp 1024 relu bias=True",
