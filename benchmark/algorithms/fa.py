@@ -1,6 +1,6 @@
 """Feedback alignment (Lillicrap, Cownden, Tweed & Akerman 2016)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -30,13 +30,14 @@ class FA(Algorithm):
         self,
         net: Network,
         *,
-        feedback_init: Init = "he_uniform",
+        feedback_init: Init | Literal["forward"] = "he_uniform",
         feedback_scale: float = 1.0,
         **base: Any,
     ) -> None:
         """
         Args:
-            feedback_init: distribution of the feedback weights B.
+            feedback_init: distribution of the feedback weights B; or, with ``forward``, B is a copy
+                of the initial W.
             feedback_scale: factor on B.
         """
         super().__init__(net, **base)
@@ -45,8 +46,9 @@ class FA(Algorithm):
 
     def draw_feedback(self, k: int, W: Tensor) -> Tensor:
         """The initial feedback weights of the k-th synapse."""
-        B = draw(self.feedback_init, W.shape, self.feedback_stream(k))
-        return self.feedback_scale * B
+        if self.feedback_init == "forward":
+            return self.feedback_scale * W
+        return self.feedback_scale * draw(self.feedback_init, W.shape, self.feedback_stream(k))
 
     def example(self) -> Tensor:
         """One input of zeros."""

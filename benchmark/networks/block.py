@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from benchmark.networks.init import Init, draw
+from benchmark.networks.init import BiasInit, Init, draw
 from benchmark.networks.local import LocallyConnected2d
 
 Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear"]
@@ -154,10 +154,29 @@ class Network(nn.Module):
     def dropouts(self) -> list[Dropout]:
         return [m for m in self.modules() if isinstance(m, Dropout)]
 
-    def initialize(self, init: Init, generator: torch.Generator) -> None:
-        """Draw the weights of every synapse (linear, conv, locally connected); biases are zero."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | LocallyConnected2d):
-                module.weight.data.copy_(draw(init, module.weight.shape, generator))
-                if module.bias is not None:
-                    module.bias.data.zero_()
+    def initialize(
+        self,
+        init: Init,
+        generator: torch.Generator,
+        first: Init | None = None,
+        biases: BiasInit = "zero",
+    ) -> None:
+        """Draw the weights of every synapse (linear, conv, locally connected), then the biases.
+
+        Args:
+            init: of the weights.
+            generator: drawn from, first layer first.
+            first: of the first synapse's weights, if another than ``init``.
+            biases: zero, or drawn as if each were one more entry of its layer's weights.
+        """
+        kinds = nn.Linear | nn.Conv2d | LocallyConnected2d
+        synapses = [m for m in self.modules() if isinstance(m, kinds)]
+        inits = [first or init] + [init] * (len(synapses) - 1)
+        for how, synapse in zip(inits, synapses, strict=True):
+            synapse.weight.data.copy_(draw(how, synapse.weight.shape, generator))
+        for how, synapse in zip(inits, synapses, strict=True):
+            if synapse.bias is not None:
+                synapse.bias.data.zero_()
+                if biases == "as_weights":
+                    drawn = draw(how, synapse.weight.shape, generator)
+                    synapse.bias.data.copy_(drawn.view(*synapse.bias.shape, -1)[..., 0])

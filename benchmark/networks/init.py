@@ -19,6 +19,9 @@ Init = Literal[
 ]
 
 
+BiasInit = Literal["zero", "as_weights"]
+
+
 def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:
     """A fresh tensor of ``shape`` ``[fan_out, fan_in, ...]``, drawn on the CPU in float32.
 

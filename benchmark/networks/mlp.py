@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
-from benchmark.networks.init import Init
+from benchmark.networks.init import BiasInit, Init
 from benchmark.networks.linear import Linear
 
 
@@ -28,6 +28,8 @@ class MLP(Network):
         bias: bool = False,
         dropout: float = 0.0,
         init: Init = "he_uniform",
+        first_init: Init | None = None,
+        bias_init: BiasInit = "zero",
     ) -> None:
         """
         Args:
@@ -36,6 +38,8 @@ class MLP(Network):
             bias: whether layers have biases.
             dropout: drop probability after each hidden layer.
             init: initial forward weights.
+            first_init: those of the first layer, where they are others.
+            bias_init: biases start at zero, or are drawn as weights of their layer are.
         """
         widths = [math.prod(in_shape), *hidden]
         blocks: list[nn.Module] = []
@@ -51,4 +55,4 @@ class MLP(Network):
         first = nn.Flatten() if not hidden else None
         blocks.append(Block(Linear(widths[-1], classes, bias=bias), reshape=first))
         super().__init__(in_shape, blocks)
-        self.initialize(init, generator)
+        self.initialize(init, generator, first_init, bias_init)

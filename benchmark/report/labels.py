@@ -10,7 +10,7 @@ from benchmark.report.records import Record
 
 # Training choices that are tuned for each algorithm, like its optimizer: they do not change what
 # network or what task it is.
-TUNED_NETWORK = {"dropout", "init"}
+TUNED_NETWORK = {"dropout", "input_dropout", "init", "first_init", "bias_init"}
 TUNED_DATA = {"batch_size", "normalize"}
 SPLIT = ("train", "val", "test")
 SIZES = ("channels", "hidden", "widths")

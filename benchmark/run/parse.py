@@ -27,6 +27,7 @@ from benchmark.optim import Optim
 from benchmark.report import published
 from benchmark.run.row import Precision, Row
 from benchmark.run.runner import Machine
+from benchmark.run.stop import Stop
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -101,6 +102,7 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_class_arguments(Optim, "optim")
     parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
+    parser.add_argument("--stop", type=Stop | None, default=None, help="rule to end a run earlier")
     parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
     parser.add_argument("--variant", type=str, default="", help="a label in the tables")
     parser.add_argument("--published", type=str, default="", help="published cell to compare with")
@@ -153,11 +155,13 @@ def to_row(options: Namespace) -> Row:
     """The row in a parsed set of options.
 
     Raises:
-        UserError: for a budget below one epoch, or an unknown published cell.
+        UserError: for a budget below one epoch, a stop out of range, or an unknown published cell.
     """
     values = options.as_dict()
     if values["epochs"] < 1:
         raise UserError("epochs must be at least 1")
+    if values["stop"]:
+        Stop(**values["stop"]).check()
     if values["published"]:
         published.lookup(values["published"])
     return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})

@@ -34,6 +34,7 @@ class Row:
         optim: optimizer and schedule.
         loss: task loss.
         epochs: passes over the training set.
+        stop: the rule by which a run ends before that (see ``run.stop.Stop``), if any.
         precision: number format.
         variant: a label for the table, to tell apart rows of one algorithm.
         published: id of the published cell to stand beside, if any.
@@ -48,6 +49,7 @@ class Row:
     precision: Precision = "32-true"
     variant: str = ""
     published: str = ""
+    stop: Options | None = None
 
     @property
     def identity(self) -> dict[str, Any]:

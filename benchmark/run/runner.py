@@ -24,6 +24,7 @@ from benchmark.run.checkpoint import RunCheckpoint, to_resume
 from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
 from benchmark.run.row import Row, build_algorithm, build_data
+from benchmark.run.stop import EarlyStop, Stop
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
@@ -101,6 +102,7 @@ class Trained(NamedTuple):
     recorder: Recorder
     diverged: bool
     alignment: dict[str, list[list[float]]]
+    stopped: bool  # by the row's rule
 
 
 def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure) -> Trained:
@@ -116,7 +118,8 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
-    callbacks = [recorder, alignment, RunCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
+    callbacks = [recorder, early, alignment, RunCheckpoint(checkpoint, machine.checkpoint_seconds)]
     trainer = trainer_for(row, machine, folder, callbacks)
 
     data = build_data(row, seed)
@@ -134,7 +137,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     if trainer.world_size > 1:
         assert_replicas_equal(algorithm)
     diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
-    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points)
+    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points, early.is_due)
 
 
 def run(
@@ -158,7 +161,7 @@ def run(
         UserError: for unusable data, devices or folders.
     """
     trained = train(row, seed, machine, run_folder(results, row, seed), measure)
-    trainer, data, algorithm, recorder, diverged, alignment = trained
+    trainer, data, algorithm, recorder, diverged, alignment, stopped = trained
     weights = weights_sha256(algorithm)
     metrics = final_metrics(trainer, algorithm, data, recorder, diverged)
     record = {
@@ -169,6 +172,8 @@ def run(
         "seed": seed,
         "origin": dict(origin or {}),
         "status": "diverged" if diverged else "ok",
+        "epochs_trained": len(recorder.curve),
+        "ended_by": "divergence" if diverged else "stop" if stopped else "epochs",
         "dataset": {"name": row.data["name"], "sha256": data.sha256, **data.sizes},
         "metrics": metrics,
         "curve": recorder.curve,
