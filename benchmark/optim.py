@@ -21,12 +21,16 @@ class Optim:
         momentum: for sgd and rmsprop.
         nesterov: for sgd.
         betas: for adam and adamw.
+        alpha: share of the old in rmsprop's running mean of squared gradients.
+        eps: added to that mean's root.
+        centered: whether rmsprop divides by the gradient's deviation instead of that root.
         weight_decay: L2 penalty (decoupled for adamw).
         clip: largest global gradient norm; none by default.
         schedule: constant, step (times ``gamma`` at each of ``milestones``, in epochs) or cosine
-            (to zero over the run).
+            (to zero over ``t_max`` epochs, then up again).
         milestones: epochs at which schedule ``step`` decays.
         gamma: decay factor of schedule ``step``.
+        t_max: epochs after which schedule ``cosine`` is at zero; by default the run's.
     """
 
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
@@ -34,11 +38,15 @@ class Optim:
     momentum: float = 0.0
     nesterov: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
+    alpha: float = 0.99
+    eps: float = 1e-8
+    centered: bool = False
     weight_decay: float = 0.0
     clip: float | None = None
     schedule: Literal["constant", "step", "cosine"] = "constant"
     milestones: list[int] = field(default_factory=list)
     gamma: float = 0.1
+    t_max: int | None = None
 
     def build(
         self, groups: list[dict[str, Any]], may_absorb: bool = False
@@ -53,13 +61,20 @@ class Optim:
             sgd = MomentumSGD if absorb else torch.optim.SGD
             return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
         if self.name == "rmsprop":
-            return torch.optim.RMSprop(groups, **common, momentum=self.momentum)
+            return torch.optim.RMSprop(
+                groups,
+                **common,
+                momentum=self.momentum,
+                alpha=self.alpha,
+                eps=self.eps,
+                centered=self.centered,
+            )
         cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
         return cls(groups, **common, betas=self.betas, fused=True)
 
     def build_schedule(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler:
         """The schedule, to be stepped once an epoch."""
         if self.schedule == "cosine":
-            return CosineAnnealingLR(optimizer, T_max=max(epochs, 1))
+            return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs, 1))
         milestones = self.milestones if self.schedule == "step" else []
         return MultiStepLR(optimizer, milestones, self.gamma)

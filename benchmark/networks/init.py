@@ -15,6 +15,7 @@ Init = Literal[
     "xavier_normal",
     "lecun_uniform",
     "orthogonal",
+    "orthonormal",
     "zero",
 ]
 
@@ -28,7 +29,8 @@ def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Gener
     * ``he_uniform`` U(+-sqrt(6 / fan_in)), ``he_normal`` N(0, 2 / fan_in)
     * ``xavier_uniform`` U(+-sqrt(6 / (fan_in + fan_out))), ``xavier_normal`` the same variance
     * ``lecun_uniform`` U(+-1 / sqrt(fan_in)), the default of Torch7 and PyTorch
-    * ``orthogonal`` (Saxe et al.), scaled to Xavier's variance as in Lee et al. 2015
+    * ``orthonormal`` (Saxe et al.): all singular values are 1; Xavier's variance for a square
+    * ``orthogonal``: that times sqrt(6 / (fan_in + fan_out))
     * ``zero``
 
     A shape ``[positions, fan_out, fan_in]`` (locally connected) is drawn position by position.
@@ -47,9 +49,9 @@ def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Gener
     elif init == "lecun_uniform":
         fan_in = w[0].numel()
         nn.init.uniform_(w, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), generator=generator)
-    elif init == "orthogonal":
+    elif init in ("orthogonal", "orthonormal"):
         nn.init.orthogonal_(w, generator=generator)
-        w *= math.sqrt(6 / (w.shape[0] + w[0].numel()))
+        w *= math.sqrt(6 / (w.shape[0] + w[0].numel())) if init == "orthogonal" else 1
     elif init == "zero":
         w.zero_()
     else:
