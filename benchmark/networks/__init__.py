@@ -1,6 +1,6 @@
 """Networks by name. Each is an ordered list of blocks whose fold is the forward pass."""
 
-from benchmark.networks.bartunov import LocalCIFAR, LocalMNIST
+from benchmark.networks.bartunov import LocalCIFAR, LocalImageNet, LocalMNIST
 from benchmark.networks.block import Block, Dropout, Network
 from benchmark.networks.conv import LeNet, PepitaConv
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
@@ -23,6 +23,7 @@ NETWORKS: Registry[Network] = Registry(
         "resnet50": ResNet50,
         "local_mnist": LocalMNIST,
         "local_cifar": LocalCIFAR,
+        "local_imagenet": LocalImageNet,
         "hopfield": Hopfield,
         "hopfield_conv": HopfieldConv,
     },
