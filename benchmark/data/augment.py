@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import pad as pad_zero
+from torchvision.transforms.v2.functional import resize
 
 Augmentation = Literal["none", "flip", "crop_flip", "jitter"]
 Border = Literal["zero", "edge"]
@@ -65,6 +66,11 @@ def channel_statistics(images: Tensor, chunk: int = 4096) -> tuple[Tensor, Tenso
     count = images.numel() // images.shape[1]
     mean = total / count
     return mean / 255, (squares / count - mean.square()).clamp_min(0).sqrt() / 255
+
+
+def scaled(images: Tensor, side: int, chunk: int = 4096) -> Tensor:
+    """uint8 [n, C, H, W] -> uint8 [n, C, side, side], by bilinear interpolation."""
+    return torch.cat([resize(part, [side, side]) for part in images.split(chunk)])
 
 
 class Mover(NamedTuple):

@@ -18,6 +18,7 @@ from benchmark.data.augment import (
     Normalization,
     Normalizer,
     channel_statistics,
+    scaled,
 )
 from benchmark.data.base import DataModule, check_at_least, check_choice
 from benchmark.data.decoded import Decoded, Part
@@ -32,6 +33,8 @@ class ResidentData(DataModule):
             ``crop_flip`` crops the image's size out of a margin of 4 pixels around it, ``jitter``
             out of 2 pixels and without flips.
         pad: what fills that margin: ``zero`` (black) or ``edge`` (the outermost pixels).
+        resize: scale all images to this many pixels a side; ``standard`` takes the deviation from
+            before.
         cache: folder for decoded copies of what is slow to decode; default ``root``/cache.
         steps_per_call: mini-batches handed out at once; a matter of speed alone.
     """
@@ -46,6 +49,7 @@ class ResidentData(DataModule):
         augment: Augmentation = "none",
         root: str = "data",
         pad: Border = "zero",
+        resize: int | None = None,
         cache: str | None = None,
         steps_per_call: int = 32,
     ) -> None:
@@ -58,9 +62,10 @@ class ResidentData(DataModule):
             root=root,
         )
         check_choice("pad", pad, Border)
+        check_at_least("resize", 1 if resize is None else resize, 1)
         check_at_least("steps_per_call", steps_per_call, 1)
         self.cache = Path(root, "cache") if cache is None else Path(cache)
-        self.steps_per_call = steps_per_call
+        self.resize, self.steps_per_call = resize, steps_per_call
         moved = augment != "none"
         self.mover = Mover(MARGIN[augment], pad, flips=augment != "jitter") if moved else None
         self._resident: dict[tuple[str, torch.device], tuple[Tensor, Tensor]] = {}
@@ -79,7 +84,8 @@ class ResidentData(DataModule):
     def setup(self, stage: str | None = None) -> None:
         data = self._decoded
         channels, height, width = data.train.images.shape[1:]
-        self.shape, self.classes = (channels, height, width), data.classes
+        self.shape = (channels, self.resize or height, self.resize or width)
+        self.classes = data.classes
         self.sha256 = data.sha256
         self.partition(torch.from_numpy(data.train.labels), len(data.test.labels))
 
@@ -95,6 +101,7 @@ class ResidentData(DataModule):
         key = (name, self.device)
         if key not in self._resident:
             images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+            images = scaled(images, self.resize) if self.resize else images
             images = mover.grow(images) if mover else images
             self._resident[key] = images.to(self.device), labels.to(self.device)
         return self._resident[key]
