@@ -1,4 +1,6 @@
-"""Every config file is a valid row, whose published cell (if any) exists."""
+"""Every config file is a valid row, whose published cell (if any) exists and has its reasons."""
+
+import re
 
 import pytest
 
@@ -11,6 +13,27 @@ OURS = sorted((CONFIGS / "bench").glob("*.yaml"))
 @pytest.mark.parametrize("path", COMPLETE, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_a_papers_row(path):
     assert read_row(names_in(path), path, []).epochs >= 1
+
+
+# Where settings are from (in words, or as "source:"), or that they are chosen here ("guess:").
+REASON = re.compile(r"source:|guess:|\bauthors\b|\bpaper\b|\bcode\b|\bcommand\b")
+
+
+def reasons(text):
+    """The comment lines of a config that say where its settings are from."""
+    return [line for line in text.splitlines() if line.startswith("#") and REASON.search(line)]
+
+
+PUBLISHED = [p for p in COMPLETE if read_config(p).get("published")]
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_published_row_states_its_source_or_marks_a_guess(path):
+    assert reasons(path.read_text())
+
+
+def test_other_comments_are_no_reasons():
+    assert not reasons("# 784-1024-10, plain.\noptim: {lr: 0.1}  # guess: 0.1")
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
