@@ -33,6 +33,8 @@ VARIANTS = {
     "adam": ("dtp", ["--optim.name=adam", "--optim.lr=0.001"]),
     "adamw": ("ff", ["--optim.name=adamw", "--optim.lr=0.001"]),
     "rmsprop": ("fa", ["--optim.name=rmsprop", "--optim.lr=0.001"]),
+    "centred": ("dtp", ["--optim.name=rmsprop", "--optim.lr=0.001", "--optim.momentum=0.9",
+                        "--optim.eps=0.03", "--optim.centered=true"]),
     "clip": ("bp", ["--optim.clip=0.1"]),
     "steps": ("bp", ["--optim.schedule=step", "--optim.milestones=[1]"]),
     "dropout": ("pepita", ["--network.dropout=0.2"]),
