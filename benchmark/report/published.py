@@ -21,9 +21,11 @@ FOLDER = Path(__file__).parents[2] / "results" / "published"
 class Cell:
     """One number of one table of a paper, as printed there.
 
-    ``metric`` is test_acc, test_err, train_err, test_acc_top5 or test_err_top5, in percent.
-    ``std`` and ``n_seeds`` are empty where no source states them. ``status`` is ``verified`` (seen
-    in the paper, in a text quoting it or in the authors' code) or ``unverified`` (from memory).
+    ``metric`` is test_acc, test_err, train_err, test_acc_top5, test_err_top5 or adv_acc (under
+    attack), in percent; or a count: generations, evaluations, hidden_nodes. ``std``, ``n_seeds``
+    and ``published_epochs`` (the length of the paper's run) are empty where no source states them.
+    ``status`` is ``verified`` (seen in the paper, in a text quoting it or in the authors' code) or
+    ``unverified`` (from memory).
     """
 
     cell: str
@@ -37,8 +39,28 @@ class Cell:
     value: str
     std: str
     n_seeds: str
+    published_epochs: str
     status: str
     paper: str
+
+    @property
+    def number(self) -> float:
+        """The value as printed. Raises UserError where it is a range."""
+        try:
+            return float(self.value)
+        except ValueError as error:
+            raise UserError(f"published cell {self.cell} is {self.value!r}, no number") from error
+
+    @property
+    def error(self) -> float:
+        """The published value as an error rate in percent: 100 - value for an accuracy.
+
+        Raises:
+            UserError: the cell is no single rate (a count, a range).
+        """
+        if not self.metric.startswith(("test_", "train_", "adv_")):
+            raise UserError(f"published cell {self.cell} is a number of {self.metric}, no rate")
+        return 100 - self.number if "_acc" in self.metric else self.number
 
     @property
     def test_acc(self) -> float:
@@ -49,16 +71,22 @@ class Cell:
         """
         if self.metric not in ("test_acc", "test_err"):
             raise UserError(f"published cell {self.cell} is a {self.metric}, no test accuracy")
-        try:
-            value = float(self.value)
-        except ValueError as error:
-            raise UserError(f"published cell {self.cell} is {self.value!r}, no number") from error
-        return value if self.metric == "test_acc" else 100 - value
+        return self.number if self.metric == "test_acc" else 100 - self.number
 
     @property
     def std_or_none(self) -> float | None:
         """Standard deviation in percent points, None where not stated."""
         return float(self.std) if self.std else None
+
+    @property
+    def n_or_none(self) -> int | None:
+        """Number of runs, None where not stated."""
+        return int(self.n_seeds) if self.n_seeds else None
+
+    @property
+    def epochs_or_none(self) -> int | None:
+        """Epochs of the paper's run, None where not known."""
+        return int(self.published_epochs) if self.published_epochs else None
 
     @property
     def source(self) -> str:
