@@ -2,7 +2,7 @@
 
 from benchmark.networks.bartunov import LocalCIFAR, LocalImageNet, LocalMNIST
 from benchmark.networks.block import Block, Dropout, Network
-from benchmark.networks.conv import LeNet, PepitaConv
+from benchmark.networks.conv import DRTPConv, LeNet, PepitaConv
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
 from benchmark.networks.resnet import ResNet18, ResNet20, ResNet50, ResNet56
@@ -14,6 +14,7 @@ NETWORKS: Registry[Network] = Registry(
     {
         "mlp": MLP,
         "pepita_conv": PepitaConv,
+        "drtp_conv": DRTPConv,
         "lenet": LeNet,
         "biotorch_lenet": BioTorchLeNet,
         "vgg": VGG,

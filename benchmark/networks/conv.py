@@ -1,8 +1,10 @@
-"""Small convolutional networks: PEPITA's and LeNet."""
+"""Small convolutional networks: PEPITA's, DRTP's and LeNet."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -49,6 +51,52 @@ class PepitaConv(Network):
         n = _flat(in_shape, [conv])
         fc = Block(Linear(n, classes, bias=bias), reshape=nn.Flatten())
         super().__init__(in_shape, [conv, fc])
+        self.initialize(init, generator)
+
+
+class DRTPConv(Network):
+    """DRTP's conv nets (Frenkel et al. 2021): convolutions with max-pool 2, then FC layers.
+
+    The convolutions keep the size of their input. They train, or stay as they were drawn.
+    """
+
+    def __init__(
+        self,
+        in_shape: Shape,
+        classes: int,
+        generator: torch.Generator,
+        *,
+        channels: Sequence[int] = (32,),
+        kernel: int = 5,
+        hidden: Sequence[int] = (1000,),
+        frozen: bool = False,
+        activation: Activation = "tanh",
+        init: Init = "he_uniform",
+    ) -> None:
+        """
+        Args:
+            channels: of the convolutions.
+            kernel: side of their filters, odd.
+            hidden: widths of the FC layers.
+            frozen: whether the convolutions keep their random weights.
+            activation: nonlinearity of all hidden layers.
+            init: initial forward weights.
+        """
+        blocks: list[nn.Module] = [
+            Block(
+                nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2),
+                nonlinearity(activation),
+                pool=nn.MaxPool2d(2),
+            )
+            for n_in, n_out in pairwise([in_shape[0], *channels])
+        ]
+        for block in blocks:
+            block.requires_grad_(not frozen)
+        widths = [_flat(in_shape, blocks), *hidden, classes]
+        for k, (n_in, n_out) in enumerate(pairwise(widths)):
+            f = nonlinearity(activation) if k < len(hidden) else None
+            blocks.append(Block(Linear(n_in, n_out), f, reshape=nn.Flatten() if k == 0 else None))
+        super().__init__(in_shape, blocks)
         self.initialize(init, generator)
 
 
