@@ -33,3 +33,18 @@ def test_rooms_import_downwards_only(room):
                 assert parts[1] in BELOW[room] | COMMON, f"{path.name} imports {module}"
             assert not (room in ("credit", "networks") and parts[0] == "lightning"), path
             assert not (room == "report" and parts[0] in ("torch", "lightning")), path
+
+
+def test_the_library_never_imports_the_suite():
+    for path in PACKAGE.rglob("*.py"):
+        if PACKAGE / "suite" not in path.parents and path.name != "cli.py":
+            assert not any(m.startswith("benchmark.suite") for m in imports(path)), path
+
+
+def test_the_tables_import_only_tables_and_reports():
+    for path in (PACKAGE / "suite" / "tables").glob("*.py"):
+        for module in imports(path):
+            assert module.split(".")[0] not in ("torch", "lightning"), path
+            if module.startswith("benchmark."):
+                room = module.removeprefix("benchmark.").removeprefix("suite.").split(".")[0]
+                assert room in {"tables", "report"} | COMMON, f"{path.name} imports {module}"

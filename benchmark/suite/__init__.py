@@ -1,0 +1,1 @@
+"""Everything about tables of results; the library itself never imports it."""

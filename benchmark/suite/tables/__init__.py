@@ -1,0 +1,1 @@
+"""A paper's tables from records and published cells. Nothing here needs torch."""
