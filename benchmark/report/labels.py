@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.report.records import Record
+from benchmark.report.records import Record, data_of
 
 # Training choices that are tuned for each algorithm, like its optimizer: they do not change what
 # network or what task it is.
 TUNED_NETWORK = {"dropout", "input_dropout", "init", "first_init", "bias_init"}
 TUNED_DATA = {"batch_size", "normalize"}
-SPLIT = ("train", "val", "test")
 SIZES = ("channels", "hidden", "widths")
 
 Key = str
@@ -27,8 +26,7 @@ def task_key(record: Record) -> Key:
     """Equal for two records exactly when backprop on one is the baseline of the other: the same
     data (checksum, split, and options such as augmentation), architecture and number of epochs."""
     data = _without(_identity(record)["data"], TUNED_DATA)
-    dataset = {key: record["dataset"].get(key) for key in ("name", "sha256", *SPLIT)}
-    return _canonical([dataset, data, network_key(record), record["row"]["epochs"]])
+    return _canonical([data_of(record), data, network_key(record), record["row"]["epochs"]])
 
 
 def _identity(record: Record) -> Mapping[str, Any]:
@@ -44,8 +42,7 @@ def network_labels(records: Iterable[Record]) -> dict[Key, str]:
     are appended (``mlp 1024 relu bias=False``).
     """
     networks = {
-        network_key(record): _without(record["row"]["network"], TUNED_NETWORK)
-        for record in records
+        network_key(record): _without(record["row"]["network"], TUNED_NETWORK) for record in records
     }
     homonyms: dict[str, list[Key]] = {}
     for key in sorted(networks):

@@ -10,10 +10,9 @@ from typing import Any
 import pandas as pd
 from scipy.special import stdtrit
 
-from benchmark.errors import UserError
 from benchmark.report.labels import network_key, network_labels, task_key
 from benchmark.report.published import lookup
-from benchmark.report.records import Record
+from benchmark.report.records import Record, by_row, newest
 
 COLUMNS = [
     "dataset", "network", "algorithm", "variant", "epochs", "n_seeds", "n_diverged",
@@ -42,11 +41,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     Raises:
         UserError: records of one row disagree on the dataset, or a published cell is unknown.
     """
-    rows: dict[str, list[Record]] = {}
-    for record in records:
-        rows.setdefault(record["row_hash"], []).append(record)
-    for group in rows.values():
-        _check_one_dataset(group)
+    rows = by_row(records)
     labels = network_labels(group[0] for group in rows.values())
     baselines = _baselines(rows.values())
     frame = pd.DataFrame(
@@ -62,7 +57,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
 def _line(
     group: list[Record], labels: dict[str, str], baselines: dict[str, list[Record]]
 ) -> dict[str, Any]:
-    row = _newest(group)["row"]
+    row = newest(group)["row"]
     sizes = group[0]["dataset"]
     accuracies = _values(group, "metrics", "test_acc")
     mean = _mean(accuracies)
@@ -90,11 +85,6 @@ def _line(
         "row_hash": group[0]["row_hash"],
     }
     return line | _published(row.get("published"), mean)
-
-
-def _newest(group: list[Record]) -> Record:
-    """The latest record of a row: its labels (variant, published cell) hold for all seeds."""
-    return max(group, key=lambda record: (record["finished"], record["seed"]))
 
 
 def _published(cell_id: str | None, mean: float | None) -> dict[str, Any]:
@@ -125,17 +115,6 @@ def _baselines(groups: Iterable[list[Record]]) -> dict[str, list[Record]]:
             task = task_key(group[0])
             best[task] = max(best.get(task, group), group, key=merit)
     return best
-
-
-def _check_one_dataset(group: list[Record]) -> None:
-    first = group[0]
-    for record in group[1:]:
-        if record["dataset"] != first["dataset"]:
-            raise UserError(
-                f"records of row {first['row_hash']} were made on different data "
-                f"(seeds {first['seed']} and {record['seed']}: {first['dataset']}, "
-                f"{record['dataset']}); remove those of the wrong data and rerun"
-            )
 
 
 def _device(record: Record) -> str:

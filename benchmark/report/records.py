@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,37 @@ def read(path: Path) -> Record:
     if fault:
         raise UserError(f"broken record {path}: {fault}; restore the file or remove it and rerun")
     return record
+
+
+def by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Row hash -> the records of its seeds, all made on the same data.
+
+    Raises:
+        UserError: records of one row were made on different data.
+    """
+    rows: dict[str, list[Record]] = {}
+    for record in records:
+        rows.setdefault(record["row_hash"], []).append(record)
+    for first, *others in rows.values():
+        for record in others:
+            if data_of(record) != data_of(first):
+                raise UserError(
+                    f"records of row {first['row_hash']} were made on different data "
+                    f"(seeds {first['seed']} and {record['seed']}: {data_of(first)}, "
+                    f"{data_of(record)}); remove those of the wrong data and rerun"
+                )
+    return rows
+
+
+def data_of(record: Record) -> dict[str, Any]:
+    """Name, checksum and sizes of the data: equal for two records of the same images."""
+    names = ("name", "sha256", "train", "val", "test")
+    return {name: record["dataset"].get(name) for name in names}
+
+
+def newest(group: Iterable[Record]) -> Record:
+    """The latest record of a row: its labels (variant, published cell) hold for all seeds."""
+    return max(group, key=lambda record: (record["finished"], record["seed"]))
 
 
 def find(results: Path, row_hash: str, seed: int) -> Record | None:

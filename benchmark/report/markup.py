@@ -1,0 +1,33 @@
+"""Free text inside tables: Markdown and LaTeX with every special character as itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+MARKDOWN = str.maketrans(
+    {c: f"\\{c}" for c in "\\`*_[]|~#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"} | {"\n": " "}
+)
+TEX = str.maketrans(
+    {c: f"\\{c}" for c in "{}$&#%_"}
+    | {"\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}"}
+    | {"<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", '"': "\\textquotedbl{}"}
+    | {"±": "$\\pm$", "†": "$\\dagger$", "‡": "$\\ddagger$", "×": "$\\times$", "−": "$-$"}
+    | {"\n": " "}
+)
+
+
+def markdown(text: str) -> str:
+    """``text`` for a cell of a Markdown table."""
+    return text.translate(MARKDOWN)
+
+
+def tex(text: str) -> str:
+    """``text`` for LaTeX."""
+    return text.translate(TEX)
+
+
+def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of cells that are Markdown already."""
+    return tabulate(list(rows), list(headers), tablefmt="pipe", disable_numparse=True)
