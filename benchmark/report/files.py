@@ -30,3 +30,21 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"cannot write {path}: {reason}; nothing was written") from error
+
+
+def replace_between(path: Path, name: str, content: str) -> None:
+    """Replace what stands between the lines ``<!-- name:start -->`` and ``<!-- name:end -->``.
+
+    Raises:
+        UserError: the file or the marks are missing, or it cannot be written.
+    """
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    before, found, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise UserError(f"{path} needs the lines {start} and {end} around what is generated")
+    write_atomically(path, f"{before}{start}\n{content}\n{end}{after}")

@@ -14,7 +14,7 @@ TEX = str.maketrans(
     | {"\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}"}
     | {"<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", '"': "\\textquotedbl{}"}
     | {"±": "$\\pm$", "†": "$\\dagger$", "‡": "$\\ddagger$", "×": "$\\times$", "−": "$-$"}
-    | {"\n": " "}
+    | {"[": "{[}", "]": "{]}", "\n": " "}
 )
 
 

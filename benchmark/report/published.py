@@ -95,17 +95,23 @@ class Cell:
 
 
 @cache
+def papers(folder: Path = FOLDER) -> dict[str, str]:
+    """Key -> authors and year of all papers. Raises UserError where the file is missing."""
+    return {p["paper_key"]: f"{p['short']} {p['year']}".strip() for p in _rows(folder, "papers")}
+
+
+@cache
 def cells(folder: Path = FOLDER) -> dict[str, Cell]:
     """All published cells by id.
 
     Raises:
         UserError: the files are missing or broken.
     """
-    papers = {p["paper_key"]: f"{p['short']} {p['year']}".strip() for p in _rows(folder, "papers")}
+    names = papers(folder)
     table: dict[str, Cell] = {}
     for line in _rows(folder, "cells"):
         try:
-            cell = Cell(**line, paper=papers[line["paper_key"]])
+            cell = Cell(**line, paper=names[line["paper_key"]])
         except (KeyError, TypeError) as error:
             raise UserError(f"{folder / 'cells.csv'}: bad line {line}: {error}") from error
         if cell.cell in table:

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.errors import UserError
-from benchmark.report.files import write_atomically
+from benchmark.report.files import replace_between
 
-START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 FAR = 1.0  # percent points between measured and published that deserve a mark
 
 PROTOCOL = f"""\
@@ -94,15 +92,7 @@ def update_readme(readme: Path, frame: pd.DataFrame) -> None:
     Raises:
         UserError: the file or the marks are missing, or it cannot be written.
     """
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {readme}: {error.strerror}") from error
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise UserError(f"{readme} needs the lines {START} and {END} around the leaderboard")
-    write_atomically(readme, f"{before}{START}\n{to_readme(frame)}\n{END}{after}")
+    replace_between(readme, "leaderboard", to_readme(frame))
 
 
 def _compact(lines: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.report import leaderboard, records, rows_table, write_leaderboard
 from benchmark.report.labels import network_labels
-from benchmark.report.tables import END, START
 
+START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 GOLDEN = Path(__file__).parent / "golden"
 README = f"# Title\n\n{START}\nold table\n{END}\n\nThe end.\n"
 
