@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Literal, get_args
 
 from benchmark.errors import UserError
 from benchmark.report.failed import at_chance, failed
 from benchmark.report.published import Cell, lookup
 from benchmark.report.records import Record, by_row, newest
+from benchmark.report.statistics import sample_mean, sample_sd
 from benchmark.suite.tables.manifest import Printed
-from benchmark.suite.tables.statistics import Interval, from_published, sample_sd
+from benchmark.suite.tables.statistics import Interval, from_published
 
 Verdict = Literal["reproduced", "better", "worse", "failed", "short", "untested"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -53,7 +53,7 @@ class Measured:
 
     @property
     def mean(self) -> float | None:
-        return fmean(self.errors.values()) if self.errors else None
+        return sample_mean(list(self.errors.values()))
 
     @property
     def sd(self) -> float | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from benchmark.report.labels import task_key
 from benchmark.report.records import Record
+from benchmark.report.statistics import Paired, holm, paired
 from benchmark.suite.tables.cells import Comparison, compare
 from benchmark.suite.tables.manifest import Manifest, RowSpec, Table
-from benchmark.suite.tables.statistics import Paired, holm, paired
 
 
 @dataclass(frozen=True)
