@@ -56,6 +56,12 @@ def network_labels(records: Iterable[Record]) -> dict[Key, str]:
     return labels
 
 
+def hidden_layers(network: Mapping[str, Any]) -> int | None:
+    """How many hidden layers a network's options list, None where they list none."""
+    lists = [network[key] for key in SIZES if isinstance(network.get(key), list)]
+    return sum(map(len, lists)) if lists else None
+
+
 def _short(network: Mapping[str, Any]) -> str:
     sizes = [_sizes(network[key]) for key in SIZES if network.get(key) is not None]
     return " ".join([network["name"], *sizes, network.get("activation") or ""]).strip()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from statistics import fmean, stdev, variance
+from collections.abc import Iterable
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
-from scipy.special import stdtrit
 
-from benchmark.report.labels import network_key, network_labels, task_key
+from benchmark.report.failed import failed
+from benchmark.report.labels import hidden_layers, network_key, network_labels, task_key
 from benchmark.report.published import lookup
 from benchmark.report.records import Record, by_row, newest
+from benchmark.report.statistics import paired, sample_mean, sample_sd, welch
 
 COLUMNS = [
     "dataset", "network", "algorithm", "variant", "epochs", "n_seeds", "n_diverged",
@@ -20,6 +21,7 @@ COLUMNS = [
     "published", "published_sd", "published_status", "source",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
     "peak_memory_mb", "device", "split", "published_cell", "row_hash",
+    "n_failed", "published_epochs", "hidden_layers",
 ]  # fmt: skip
 MEASURES = [
     "test_acc_mean", "test_acc_sd", "diff_bp", "seconds", "published", "published_sd",
@@ -31,12 +33,14 @@ MEASURES = [
 def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     """One line per row (dataset, network, algorithm, variant, epochs and all other options).
 
-    Accuracies are percent at the last epoch, averaged over the seeds that finished; ``n_seeds``
-    counts all of them and ``n_diverged`` those left out of the means. ``test_acc_sd`` is the sample
-    standard deviation. ``diff_bp`` is the difference from the backprop row of the same task (see
-    ``task_key``), where several exist from the one with the best validation accuracy, and
-    ``diff_bp_ci95`` the half width of Welch's 95 % interval of that difference. ``seconds`` is the
-    training time of one seed. A published error stands as the accuracy 100 - error.
+    Accuracies are percent at the last epoch, averaged over the seeds that did not fail; ``n_seeds``
+    counts all of them, ``n_failed`` those left out of the means (see ``failed``), ``n_diverged``
+    those among them that diverged. ``test_acc_sd`` is the sample standard deviation. ``diff_bp`` is
+    the difference from the backprop row of the same task (see ``task_key``), where several exist
+    from the one with the best validation accuracy, paired by seed; ``diff_bp_ci95`` is the half
+    width of its 95 % interval. ``seconds`` is the training time of one seed. A published error
+    stands as the accuracy 100 - error. ``diff_published`` is given only where the row was trained
+    for the published epochs or those are not known.
 
     Raises:
         UserError: records of one row disagree on the dataset, or a published cell is unknown.
@@ -48,6 +52,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         [_line(group, labels, baselines) for group in rows.values()], columns=COLUMNS
     )
     frame[MEASURES] = frame[MEASURES].astype(float)
+    counts = ["published_epochs", "hidden_layers"]
+    frame[counts] = frame[counts].astype("Int64")
     order = frame.assign(not_bp=frame["algorithm"] != "bp").sort_values(
         ["dataset", "network", "not_bp", "algorithm", "variant", "epochs", "row_hash"]
     )
@@ -59,10 +65,9 @@ def _line(
 ) -> dict[str, Any]:
     row = newest(group)["row"]
     sizes = group[0]["dataset"]
-    accuracies = _values(group, "metrics", "test_acc")
-    mean = _mean(accuracies)
-    baseline = baselines.get(task_key(group[0]), [])
-    reference = _values(baseline, "metrics", "test_acc")
+    accuracies = _by_seed(group)
+    difference, half_width = _versus(accuracies, _by_seed(baselines.get(task_key(group[0]), [])))
+    is_baseline = baselines.get(task_key(group[0])) is group
     line = {
         "dataset": sizes["name"],
         "network": labels[network_key(group[0])],
@@ -71,34 +76,57 @@ def _line(
         "epochs": row["epochs"],
         "n_seeds": len(group),
         "n_diverged": sum(record["status"] == "diverged" for record in group),
-        "test_acc_mean": mean,
-        "test_acc_sd": _sd(accuracies),
-        "diff_bp": _difference(mean, _mean(reference)),
-        "diff_bp_ci95": None if baseline is group else _welch(accuracies, reference),
-        "seconds": _mean(_values(group, "cost", "seconds")),
-        "val_acc_mean": _mean(_values(group, "metrics", "val_acc")),
-        "train_acc_mean": _mean(_values(group, "metrics", "train_acc")),
-        "samples_per_second": _mean(_values(group, "cost", "samples_per_second")),
-        "peak_memory_mb": _mean(_values(group, "cost", "peak_memory_mb")),
+        "test_acc_mean": sample_mean(list(accuracies.values())),
+        "test_acc_sd": sample_sd(list(accuracies.values())),
+        "diff_bp": difference,
+        "diff_bp_ci95": None if is_baseline else half_width,
+        "seconds": _mean(group, "cost", "seconds"),
+        "val_acc_mean": _mean(group, "metrics", "val_acc"),
+        "train_acc_mean": _mean(group, "metrics", "train_acc"),
+        "samples_per_second": _mean(group, "cost", "samples_per_second"),
+        "peak_memory_mb": _mean(group, "cost", "peak_memory_mb"),
         "device": ", ".join(sorted({_device(record) for record in group})),
         "split": f"{sizes['train']} / {sizes['val']} / {sizes['test']}",
         "row_hash": group[0]["row_hash"],
+        "n_failed": sum(map(failed, group)),
+        "hidden_layers": hidden_layers(row["network"]),
     }
-    return line | _published(row.get("published"), mean)
+    return line | _published(row, line["test_acc_mean"])
 
 
-def _published(cell_id: str | None, mean: float | None) -> dict[str, Any]:
-    """The published cell a row refers to, beside the measured mean."""
-    if not cell_id:
+def _by_seed(group: Iterable[Record]) -> dict[int, float]:
+    """Seed -> test accuracy of the runs that did not fail and have one."""
+    kept = {r["seed"]: r["metrics"].get("test_acc") for r in group if not failed(r)}
+    return {seed: accuracy for seed, accuracy in kept.items() if accuracy is not None}
+
+
+def _versus(
+    own: dict[int, float], reference: dict[int, float]
+) -> tuple[float | None, float | None]:
+    """Difference and half width: paired where two seeds or more are shared, else by Welch."""
+    pair = paired(own, reference)
+    if pair and pair.n > 1:
+        return pair.difference, pair.half_width
+    if not own or not reference:
+        return None, None
+    values, others = list(own.values()), list(reference.values())
+    return fmean(values) - fmean(others), welch(values, others)
+
+
+def _published(row: dict[str, Any], mean: float | None) -> dict[str, Any]:
+    """The published cell a row refers to; beside the measured mean only at its budget."""
+    if not row.get("published"):
         return {"published_status": "", "source": "", "published_cell": ""}
-    cell = lookup(cell_id)
+    cell = lookup(row["published"])
+    at_budget = row["epochs"] >= (cell.epochs_or_none or 0)
     return {
         "published": cell.test_acc,
         "published_sd": cell.std_or_none,
         "published_status": cell.status,
+        "published_epochs": cell.epochs_or_none,
         "source": cell.source,
-        "diff_published": _difference(mean, cell.test_acc),
-        "published_cell": cell_id,
+        "diff_published": mean - cell.test_acc if at_budget and mean is not None else None,
+        "published_cell": cell.cell,
     }
 
 
@@ -107,7 +135,7 @@ def _baselines(groups: Iterable[list[Record]]) -> dict[str, list[Record]]:
     best: dict[str, list[Record]] = {}
 
     def merit(group: list[Record]) -> tuple[float, str]:
-        validation = _mean(_values(group, "metrics", "val_acc"))
+        validation = _mean(group, "metrics", "val_acc")
         return (-math.inf if validation is None else validation, group[0]["row_hash"])
 
     for group in groups:
@@ -122,31 +150,7 @@ def _device(record: Record) -> str:
     return environment.get("device_name") or environment["device"]
 
 
-def _values(group: Iterable[Record], table: str, name: str) -> list[float]:
-    """The values of the seeds that finished and measured it."""
-    values = (r[table].get(name) for r in group if r["status"] == "ok")
-    return [value for value in values if value is not None]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None
-
-
-def _sd(values: Sequence[float]) -> float | None:
-    """Sample standard deviation (n - 1), None for fewer than two values."""
-    return stdev(values) if len(values) > 1 else None
-
-
-def _difference(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _welch(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Half width of the 95 % confidence interval of mean(a) - mean(b), unequal variances."""
-    if min(len(a), len(b)) < 2:
-        return None
-    u, v = variance(a) / len(a), variance(b) / len(b)
-    if u + v == 0:
-        return 0.0
-    freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
-    return float(stdtrit(freedom, 0.975)) * math.sqrt(u + v)
+def _mean(group: Iterable[Record], table: str, name: str) -> float | None:
+    """Mean over the seeds that did not fail and measured it."""
+    values = (record[table].get(name) for record in group if not failed(record))
+    return sample_mean([value for value in values if value is not None])

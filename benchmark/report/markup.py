@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
 MARKDOWN = str.maketrans(
-    {c: f"\\{c}" for c in "\\`*_[]|~#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"} | {"\n": " "}
+    {c: f"\\{c}" for c in "\\`*[]|~#"} | {"<": "&lt;", ">": "&gt;"} | {"\n": " "}
 )
 TEX = str.maketrans(
     {c: f"\\{c}" for c in "{}$&#%_"}
@@ -20,7 +21,8 @@ TEX = str.maketrans(
 
 def markdown(text: str) -> str:
     """``text`` for a cell of a Markdown table."""
-    return text.translate(MARKDOWN)
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text).translate(MARKDOWN)  # what would be an entity
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # what would begin or end an emphasis
 
 
 def tex(text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.report import leaderboard, records, rows_table, write_leaderboard
 from benchmark.report.labels import network_labels
+from benchmark.report.tables import to_readme
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 GOLDEN = Path(__file__).parent / "golden"
@@ -85,6 +86,15 @@ def test_a_diverged_seed_is_left_out_even_with_an_accuracy(record):
     assert line(made, "c")["test_acc_mean"] == 98.0
 
 
+def test_a_seed_at_chance_failed_and_is_left_out(record):
+    pepita = line(runs(record, {}, "c", [98.0, 12.5, 97.0]), "c")
+    assert (pepita["n_seeds"], pepita["n_failed"], pepita["n_diverged"]) == (3, 1, 0)
+    assert pepita["test_acc_mean"] == pytest.approx(97.5)
+    hundred = {"dataset.name": "cifar100"}
+    assert line(runs(record, hundred, "c", [12.5, 1.25, 1.26]), "c")["n_failed"] == 1
+    assert line(runs(record, hundred | {"dataset.classes": 10}, "c", [12.5]), "c")["n_failed"] == 1
+
+
 def test_one_seed_has_no_deviation(record):
     assert math.isnan(line(runs(record, {}, "c", [98.0]), "c")["test_acc_sd"])
 
@@ -92,21 +102,31 @@ def test_one_seed_has_no_deviation(record):
 def test_all_seeds_diverged(record):
     made = runs(record, {}, "c", [None, None])
     assert math.isnan(line(made, "c")["test_acc_mean"])
-    assert "- (2 diverged)" in rows_table(leaderboard(made), ["c" * 12])
+    assert "- (2, 2 failed)" in rows_table(leaderboard(made), ["c" * 12])
 
 
 def test_the_difference_is_from_the_backprop_row_with_the_best_validation(record):
     made = [
         *runs(record, {"metrics.val_acc": 98.0}, "a", [98.0, 98.2]),
         *runs(record, {"metrics.val_acc": 97.0}, "b", [99.0, 99.0]),  # better on the test set only
-        *runs(record, {"row.algorithm.name": "fa"}, "c", [97.0, 97.2]),
+        *runs(record, {"row.algorithm.name": "fa"}, "c", [97.0, 97.4]),
     ]
+    fa = line(made, "c")
+    assert fa["diff_bp"] == pytest.approx(-0.9)
+    # seed by seed -1.0 and -0.8: sd 0.1414, se 0.1, one degree of freedom, t(0.975) = 12.7062
+    assert fa["diff_bp_ci95"] == pytest.approx(1.27062, rel=1e-4)
+    assert line(made, "a")["diff_bp"] == 0
+    assert line(made, "b")["diff_bp"] == pytest.approx(0.9)
+
+
+def test_without_shared_seeds_the_interval_is_by_welch(record):
+    made = runs(record, {}, "a", [98.0, 98.2])
+    made += runs(record, {"row.algorithm.name": "fa"}, "c", [97.0, 97.2, None])
+    made[2]["seed"], made[3]["seed"] = 7, 8
     fa = line(made, "c")
     assert fa["diff_bp"] == pytest.approx(-1.0)
     # Welch: sd 0.141 each, n = 2 each, so se = 0.141 and df = 2, t(0.975) = 4.3027
     assert fa["diff_bp_ci95"] == pytest.approx(4.3027 * math.sqrt(0.02), rel=1e-4)
-    assert line(made, "a")["diff_bp"] == 0
-    assert line(made, "b")["diff_bp"] == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +179,43 @@ def test_one_row_on_different_data_is_an_error(record):
 def test_an_unknown_published_cell_is_an_error(record):
     with pytest.raises(UserError, match="unknown published cell"):
         leaderboard([record({"row.published": "nobody2000/mnist/mlp/bp"})])
+
+
+def test_a_row_short_of_the_published_budget_has_no_number_beside_it(record):
+    bp = {"row.published": "dellaferrera2022_pepita/mnist/fc1024/bp"}  # 100 epochs
+    short = leaderboard(runs(record, bp, "a", [98.6, 98.5]))
+    assert math.isnan(short.iloc[0]["diff_published"])
+    assert "2 of 100 epochs" in rows_table(short, ["a" * 12])
+    full = leaderboard(runs(record, bp | {"row.epochs": 100}, "a", [98.6, 98.5]))
+    assert full.iloc[0]["diff_published"] == pytest.approx(98.55 - 98.63)
+    assert "98.63 ± 0.03" in rows_table(full, ["a" * 12])
+
+
+def test_readme_has_one_table_for_each_budget_and_deep_networks_first(record):
+    fa, deep = {"row.algorithm.name": "fa"}, {"row.network.hidden": [800, 800]}
+    made = [
+        *runs(record, {}, "a", [98.6, 98.5]),
+        *runs(record, fa, "b", [98.0, None]),
+        *runs(record, fa | {"row.variant": "short"}, "c", [10.0, 10.0]),
+        *runs(record, {"row.epochs": 9, "row.algorithm.name": "dfa"}, "d", [97.0, 97.0]),
+        *runs(record, {"row.algorithm.name": "kp"}, "e", [97.1]),
+        *runs(record, deep, "1", [98.4, 98.4]),
+        *runs(record, deep | fa | {"row.variant": "a|b <i>"}, "2", [98.1, 98.0]),
+    ]
+    text = to_readme(leaderboard(made))
+    heads = [line for line in text.splitlines() if line.startswith("**mnist")]
+    assert heads == [
+        "**mnist, mlp 2x800 relu**: 2 epochs on 55000 images",
+        "**mnist, mlp 1024 relu**: 2 epochs on 55000 images",
+    ]
+    assert (
+        text.index(heads[0]) < text.index("One hidden layer does not tell") < text.index(heads[1])
+    )
+    alone = text[text.index("Rules without another") :]
+    assert "dfa" in alone and "97.00 ± 0.00 (2)" in alone
+    assert "| 98.00 (2, 1 failed) " in text
+    assert "| kp" not in text and "short" not in text and "seconds" not in text
+    assert "| fa (a\\|b &lt;i&gt;) |" in text  # and the cell is still one
 
 
 def test_the_terminal_table_has_the_asked_rows(record):
