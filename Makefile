@@ -27,7 +27,7 @@ bench: setup  ## train ALGO beside backprop, record it, print its rows
 	  $(call option,NETWORK,--network) $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
 	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(ARGS)
 
-leaderboard: setup  ## tables from the records: results/leaderboard.md and .csv, and README's
+leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md
 
 plots: setup  ## learning curves, alignment angles, accuracy against cost: results/plots/

@@ -79,15 +79,18 @@ def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
 
 
 def leaderboard(args: list[str]) -> None:
-    """Tables from the records."""
+    """Boards and papers' tables from the records."""
     from benchmark.report import write_leaderboard
+    from benchmark.suite.tables import write_tables
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--readme", type=Path, help="also refresh the table in this file")
+    parser.add_argument("--readme", type=Path, help="also refresh the tables in this file")
     options = parser.parse_args(args)
     table = write_leaderboard(options.results, options.readme)
+    write_tables(options.results, readme=options.readme)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")
+    print(f"{options.results}/tables: the papers' tables, overview.md, cells.csv")
 
 
 def plots(args: list[str]) -> None:

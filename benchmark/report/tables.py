@@ -44,7 +44,7 @@ epochs. Of an algorithm's variants the one with the best validation accuracy sta
 no images were held out. Rows of a single seed stand in `results/leaderboard.md` only."""
 ONE_HIDDEN = """\
 One hidden layer does not tell these rules apart: with it `ifa` **is** `dfa`, `fa` is `dfa` up to
-the draw of B, and `dtp` is `bp` with a scaled hidden update."""
+the draw of B, and `dtp` is `bp` with a scaled hidden update; what differs is their settings."""
 ALONE = "Rules without another on the same network, data and number of epochs:"
 
 

@@ -8,11 +8,16 @@ import sys
 
 import pytest
 
+from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.report import records
 from benchmark.suite.tables import write_tables
+from benchmark.suite.tables.cells import compare, rows_by_cell
+from benchmark.suite.tables.compared import Entry, beside_bp
+from benchmark.suite.tables.manifest import Printed
 from tests.tables.samples import NET, PAPER, runs, write_manifest
 
+MARKS = ("start", "end")
 FILES = ("cells.csv", "overview.md", f"{PAPER}.csv", f"{PAPER}.md", f"{PAPER}.tex")
 COLUMNS = (
     "paper,cell,statistic,published,published_sd,budget,n_seeds,n_failed,measured,measured_sd,"
@@ -71,6 +76,27 @@ def test_the_page_has_the_papers_layout(made):
     # seed by seed 0.40 0.30 0.43: sd 0.0681, se 0.0393, t(2) = 4.3027; Holm over one test
     assert "2x800 tanh, FA: +0.38 ± 0.17 (3 seeds), p = 0.011." in page
     assert "2x800 tanh, DFA: +0.10 (one seed)." in page
+
+
+@pytest.mark.parametrize(
+    ("bp", "fa", "compared"),
+    [
+        ({}, {}, True),
+        ({}, {"row.optim.lr": 0.5}, True),  # tuned for each rule
+        ({}, {"row.epochs": 301}, False),
+        ({}, {"row.network.bias": True}, False),
+        ({}, {"dataset.train": 60000, "dataset.val": 0}, False),
+        ({"row.epochs": 299}, {"row.epochs": 299}, False),  # short, both
+    ],
+)
+def test_a_rule_is_compared_with_bp_on_the_same_task_only(bp, fa, compared):
+    made = runs(f"{NET}/bp", "a", [98.4, 98.3], bp)
+    made += runs(f"{NET}/fa", "b", [98.0, 98.0], fa | {"row.algorithm.name": "fa"})
+    rows = rows_by_cell(made)
+    entries = [
+        Entry("2x800 tanh", rule, compare(Printed(f"{NET}/{rule}"), rows)) for rule in ("bp", "fa")
+    ]
+    assert (beside_bp(entries)[1].pair is not None) is compared
 
 
 def test_cells_csv(made):
@@ -148,3 +174,13 @@ def test_tables_import_neither_torch_nor_lightning():
         "sys.exit(bool({'torch', 'lightning', 'torchvision'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_leaderboard_command_writes_the_tables_too(made, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    marks = [f"<!-- {name}:{end} -->" for name in ("tables", "leaderboard") for end in MARKS]
+    readme.write_text("\n".join(marks))
+    assert main(["leaderboard", "--results", str(made[0]), "--readme", str(readme)]) == 0
+    assert (made[0] / "tables" / "cells.csv").read_text().startswith(COLUMNS)
+    assert "| **all**" in readme.read_text() and "mlp 2x800 tanh" in readme.read_text()
+    assert "overview.md" in capsys.readouterr().out

@@ -56,6 +56,5 @@ def write_tables(
     write_atomically(folder / "cells.csv", paper.write_csv(paper.CELLS, lines))
     write_atomically(folder / "overview.md", page)
     if readme is not None:
-        link = "results/tables/{}.md"
-        replace_between(readme, "tables", overview.counts(titles, lines, link))
+        replace_between(readme, "tables", overview.to_readme(titles, lines))
     return text or page

@@ -10,9 +10,10 @@ from benchmark.suite.tables.cells import VERDICTS
 ENOUGH = 3  # seeds
 
 INTRO = f"""\
-Numbers of published cells by verdict (the pages of the papers say how they are reached). **at
-budget** counts the cells measured at the published number of epochs or more with {ENOUGH} seeds or
-more, whatever the verdict."""
+Published cells by verdict; a paper's page says how they are reached. **at budget** counts the cells
+measured at the published number of epochs or more with {ENOUGH} seeds or more, whatever the
+verdict."""
+MEASURED = "Papers of which nothing is measured yet count under **all** only."
 
 Line = Mapping[str, str]
 
@@ -24,23 +25,23 @@ def to_markdown(titles: Mapping[str, str], lines: Sequence[Line]) -> str:
         titles: paper -> its title.
         lines: of ``cells.csv``, of all papers.
     """
-    return f"# Published cells, by verdict\n\n{counts(titles, lines, '{}.md')}\n"
+    return f"# Published cells, by verdict\n\n{INTRO}\n\n{_table(titles, lines, '{}.md')}\n"
 
 
-def counts(titles: Mapping[str, str], lines: Sequence[Line], link: str) -> str:
-    """The sentence and the table of the counts.
+def to_readme(titles: Mapping[str, str], lines: Sequence[Line]) -> str:
+    """The README's section: the papers of which something is measured, and all together."""
+    measured = {line["paper"] for line in lines if line["verdict"] != "untested"}
+    some = {paper: title for paper, title in titles.items() if paper in measured}
+    return f"{INTRO}\n{MEASURED}\n\n{_table(some, lines, 'results/tables/{}.md')}"
 
-    Args:
-        titles: paper -> its title.
-        lines: of ``cells.csv``.
-        link: where a paper's page lies, with ``{}`` for its key.
-    """
+
+def _table(titles: Mapping[str, str], lines: Sequence[Line], link: str) -> str:
     rows = []
     for paper, title in titles.items():
         own = [line for line in lines if line["paper"] == paper]
         rows.append([f"[{markdown(title)}]({link.format(paper)})", *_counts(own)])
     rows.append(["**all**", *_counts(lines)])
-    return f"{INTRO}\n\n{markdown_table(['paper', 'cells', *VERDICTS, 'at budget'], rows)}"
+    return markdown_table(["paper", "cells", *VERDICTS, "at budget"], rows)
 
 
 def _counts(lines: Sequence[Line]) -> list[str]:
