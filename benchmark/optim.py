@@ -9,6 +9,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from benchmark.momentum import MomentumSGD
+from benchmark.rmsprop import RMSprop
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,12 @@ class Optim:
             sgd = MomentumSGD if absorb else torch.optim.SGD
             return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
         if self.name == "rmsprop":
-            return torch.optim.RMSprop(
-                groups,
-                **common,
-                momentum=self.momentum,
-                alpha=self.alpha,
-                eps=self.eps,
-                centered=self.centered,
-            )
+            rms = {**common, "alpha": self.alpha, "eps": self.eps}
+            if self.momentum or self.centered:
+                return torch.optim.RMSprop(
+                    groups, **rms, momentum=self.momentum, centered=self.centered
+                )
+            return RMSprop(groups, **rms)
         cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
         return cls(groups, **common, betas=self.betas, fused=True)
 
