@@ -15,6 +15,7 @@ from benchmark.credit.modulated import (
     Pass,
     forward_pass,
     projected_response,
+    reads_all_linearly,
     scores,
 )
 from benchmark.errors import UserError
@@ -115,7 +116,7 @@ class Modulated(Algorithm):
         with torch.no_grad():
             x_err = x + self.input_shift(e, x)
             a_1 = None
-            if isinstance(self.blocks[0].synapse, nn.Linear):
+            if reads_all_linearly(self.blocks[0]):
                 a_1 = standard.a[0] + self.response(e, x)
         return forward_pass(self.blocks, x_err, self.normalize, a_1)
 

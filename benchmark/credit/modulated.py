@@ -80,6 +80,11 @@ def scores(blocks: Iterable[Block], x: Tensor, normalize: Normalize = "none") ->
     return output(x)
 
 
+def reads_all_linearly(block: Block) -> bool:
+    """Whether the block's preactivation is W x + b, of all its input, with one matrix W."""
+    return block.input_dropout is None and isinstance(block.synapse, nn.Linear)
+
+
 def linear_part(block: Block, t: Tensor) -> Tensor:
     """W t, for a block whose preactivation is a = W x + b."""
     a, bias = block.affine(t), block.synapse.bias
@@ -89,10 +94,10 @@ def linear_part(block: Block, t: Tensor) -> Tensor:
 def projected_response(block: Block, F: Tensor, e: Tensor, x: Tensor) -> Tensor:
     """W F e, for the projection ``F`` ``[classes, inputs]`` of ``e`` onto the block's input ``x``.
 
-    Where W is fully connected and the batch exceeds the classes, (W F) e is the cheaper.
+    Where W is one matrix and the batch exceeds the classes, (W F) e is the cheaper.
     """
-    if isinstance(block.synapse, nn.Linear) and len(e) > e.shape[1]:
-        return e @ (F @ block.synapse.weight.t())
+    if reads_all_linearly(block) and len(e) > e.shape[1]:
+        return e @ (F @ block.synapse.get_parameter("weight").t())
     return linear_part(block, (e @ F).view_as(x))
 
 

@@ -63,7 +63,7 @@ class Dropout(nn.Module):
 
 
 class Block(nn.Module):
-    """One credit unit: ``reshape -> synapse -> activation -> dropout -> pool``.
+    """One credit unit: ``reshape -> input dropout -> synapse -> activation -> dropout -> pool``.
 
     The affine part and the rest are apart, because rules like PEPITA's teach the affine part
     without the activation's derivative.
@@ -79,20 +79,27 @@ class Block(nn.Module):
         activation: nn.Module | None = None,
         *,
         reshape: nn.Module | None = None,
+        input_dropout: float = 0.0,
         dropout: float = 0.0,
         pool: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.reshape = reshape
+        self.input_dropout = Dropout(input_dropout) if input_dropout else None
         self.synapse = synapse
         self.activation = activation or nn.Identity()
         self.dropout = Dropout(dropout) if dropout else None
         self.pool = pool
         self.pools_first = isinstance(pool, nn.MaxPool2d) and not dropout
 
+    def enter(self, x: Tensor) -> Tensor:
+        """What the synapse reads of the block's input: reshaped, with dropout."""
+        x = x if self.reshape is None else self.reshape(x)
+        return x if self.input_dropout is None else self.input_dropout(x)
+
     def affine(self, x: Tensor) -> Tensor:
         """Preactivation a = W x + b."""
-        return self.synapse(x if self.reshape is None else self.reshape(x))
+        return self.synapse(self.enter(x))
 
     def activate(self, a: Tensor) -> Tensor:
         """Activity h = f(a), with dropout, before pooling; same shape as ``a``."""

@@ -27,6 +27,7 @@ class MLP(Network):
         activation: Activation = "relu",
         bias: bool = False,
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
         init: Init = "he_uniform",
         first_init: Init | None = None,
         bias_init: BiasInit = "zero",
@@ -37,22 +38,23 @@ class MLP(Network):
             activation: nonlinearity of the hidden layers.
             bias: whether layers have biases.
             dropout: drop probability after each hidden layer.
+            input_dropout: drop probability of the inputs.
             init: initial forward weights.
             first_init: those of the first layer, where they are others.
             bias_init: biases start at zero, or are drawn as weights of their layer are.
         """
-        widths = [math.prod(in_shape), *hidden]
+        widths = [math.prod(in_shape), *hidden, classes]
         blocks: list[nn.Module] = []
         for k, (n_in, n_out) in enumerate(pairwise(widths)):
+            first, last = k == 0, k == len(hidden)
             blocks.append(
                 Block(
                     Linear(n_in, n_out, bias=bias),
-                    nonlinearity(activation),
-                    reshape=nn.Flatten() if k == 0 else None,
-                    dropout=dropout,
+                    None if last else nonlinearity(activation),
+                    reshape=nn.Flatten() if first else None,
+                    input_dropout=input_dropout if first else 0.0,
+                    dropout=0.0 if last else dropout,
                 )
             )
-        first = nn.Flatten() if not hidden else None
-        blocks.append(Block(Linear(widths[-1], classes, bias=bias), reshape=first))
         super().__init__(in_shape, blocks)
         self.initialize(init, generator, first_init, bias_init)

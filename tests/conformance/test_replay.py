@@ -38,6 +38,7 @@ VARIANTS = {
     "clip": ("bp", ["--optim.clip=0.1"]),
     "steps": ("bp", ["--optim.schedule=step", "--optim.milestones=[1]"]),
     "dropout": ("pepita", ["--network.dropout=0.2"]),
+    "input dropout": ("dfa", ["--network.input_dropout=0.1", "--network.dropout=0.5"]),
     "redrawn": ("pepita", ["--network.dropout=0.2", "--algorithm.dropout_masks=redrawn"]),
     "bias": ("dfa", ["--network.bias=true", "--loss=mse"]),
     "bce": ("ifa", ["--loss=bce"]),

@@ -8,9 +8,10 @@ import torch
 from benchmark.networks.mlp import MLP
 
 
-def network(hidden=(5, 4), activation="relu", in_shape=(1, 2, 3), classes=3):
+def network(hidden=(5, 4), activation="relu", in_shape=(1, 2, 3), classes=3, **options):
     generator = torch.Generator().manual_seed(1)
-    net = MLP(in_shape, classes, generator, hidden=hidden, activation=activation).double()
+    net = MLP(in_shape, classes, generator, hidden=hidden, activation=activation, **options)
+    net = net.double()
     return net, [block.synapse.weight.detach().clone() for block in net.blocks]
 
 
