@@ -17,6 +17,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from benchmark.credit.true_gradient import fast_sign
 from benchmark.credit.local import Loss, task_loss
 from benchmark.distributed import LocalDDP, average_, average_float_buffers_, gather, own_values
 from benchmark.errors import UserError
@@ -48,6 +49,7 @@ class Algorithm(LightningModule):
         classes: number of classes.
         loss: task loss.
         optim: optimizer and schedule.
+        adversarial_eps: how far inputs are moved in adversarial training; 0 for none.
         seed: root of the named random streams.
     """
 
@@ -66,12 +68,14 @@ class Algorithm(LightningModule):
         classes: int = 10,
         loss: Loss = "cross_entropy",
         optim: Optim | None = None,
+        adversarial_eps: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.net = net
         self.loss: Loss = loss
         self.optim = optim or Optim()
+        self.adversarial_eps = adversarial_eps
         self.seed = seed
         self.diverged = False
         self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
@@ -162,6 +166,8 @@ class Algorithm(LightningModule):
     def _learn(self, x: Tensor, y: Tensor) -> Tensor:
         """Learn from a mini-batch; returns its logits."""
         self.begin_step()
+        if self.adversarial_eps:
+            x = fast_sign(self, x, y, self.adversarial_eps)
         for objective in self.feedback_phase(x):
             self._update(objective)
         credit = self.credit(x, y)

@@ -93,6 +93,7 @@ class Synapse(nn.Module):
     Attributes:
         B: feedback weights; a buffer, or a parameter if they are learned.
         shares_update: whether B receives W's update (Kolen-Pollack).
+        is_symmetric: whether the error returns through W after all: see ``true_gradient``.
         observed: whether a forward pass leaves ``seen``, if an error will come back through B.
         seen: the last input x and the response W x without bias, both detached.
         in_shape: shape of one input, once :func:`carriers` has found that errors come back.
@@ -102,11 +103,14 @@ class Synapse(nn.Module):
     bias: Any
     B: Tensor
     shares_update = False
+    is_symmetric = False
     observed = False
     seen: tuple[Tensor, Tensor] | None = None
     in_shape: tuple[int, ...] = ()
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.is_symmetric:
+            return self.transmit(x, self.weight.detach())
         y = self.transmit(x, self.B if self.shares_update else self.B.detach())
         if self.observed and x.requires_grad:
             response = y.detach() if self.bias is None else y.detach() - self.shaped_bias()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from benchmark.credit.true_gradient import symmetric
 from benchmark.distributed import average_
 from benchmark.errors import UserError
 from benchmark.measure.angles import angle, direct_pairs, feedback_pairs, norm_ratio, synapses
@@ -143,7 +142,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
         pairs = feedback_pairs(net)
         for name, (B, W) in (pairs | direct_pairs(algorithm, net)).items():
             values[f"feedback/{name}"] = angle(B, W)
-        with symmetric(pairs.values()):
+        with symmetric(net):
             task = algorithm.reference(x, y)
             gradient = None if task is None else _gradient(task, weights)
         if gradient is not None:
@@ -156,19 +155,6 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
             values |= algorithm.measurements(x, y)
     numbers = torch.stack(list(values.values())).tolist() if values else []
     return dict(zip(values, numbers, strict=True))
-
-
-@contextmanager
-def symmetric(pairs: Collection[tuple[Tensor, Tensor]]) -> Iterator[None]:
-    """Inside, every B of the (B, W) is W, so that the error that comes back is the true one."""
-    kept = [B.detach().clone() for B, _ in pairs]
-    with torch.no_grad():
-        for B, W in pairs:
-            B.copy_(W)
-    yield
-    with torch.no_grad():
-        for (B, _), value in zip(pairs, kept, strict=True):
-            B.copy_(value)
 
 
 def _gradient(objective: Tensor, weights: list[Tensor]) -> list[Tensor]:

@@ -24,9 +24,12 @@ def network_key(record: Record) -> Key:
 
 def task_key(record: Record) -> Key:
     """Equal for two records exactly when backprop on one is the baseline of the other: the same
-    data (checksum, split, and options such as augmentation), architecture and number of epochs."""
+    data (checksum, split, and options such as augmentation), architecture and number of epochs, and
+    adversarial inputs of one size or none."""
     data = _without(_identity(record)["data"], TUNED_DATA)
-    return _canonical([data_of(record), data, network_key(record), record["row"]["epochs"]])
+    row = record["row"]
+    moved = row.get("adversarial_eps", 0.0)
+    return _canonical([data_of(record), data, network_key(record), row["epochs"], moved])
 
 
 def _identity(record: Record) -> Mapping[str, Any]:

@@ -92,7 +92,7 @@ def row_parser(names: Names) -> ArgumentParser:
         "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
         "and --network; everything below is an option of that choice."))  # fmt: skip
     algorithm, network = ALGORITHMS[names.algorithm], NETWORKS[names.network]
-    base = {"net", "classes", "loss", "optim", "seed"}
+    base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
     parser.add_class_arguments(algorithm, "algorithm", skip=base)
     parser.add_argument("--algorithm.name", default=names.algorithm, help="the learning algorithm")
     parser.add_class_arguments(network, "network", skip={"in_shape", "classes", "generator"})
@@ -101,6 +101,8 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_argument("--data.name", default=names.dataset, help="the dataset")
     parser.add_class_arguments(Optim, "optim")
     parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
+    parser.add_argument("--adversarial_eps", type=float, default=0.0, help=(
+        "learn from x + eps sign(dJ/dx) instead of the inputs x"))  # fmt: skip
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
     parser.add_argument("--stop", type=Stop | None, default=None, help="rule to end a run earlier")
     parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
@@ -160,6 +162,8 @@ def to_row(options: Namespace) -> Row:
     values = options.as_dict()
     if values["epochs"] < 1:
         raise UserError("epochs must be at least 1")
+    if values["adversarial_eps"] < 0:
+        raise UserError("adversarial_eps must be at least 0")
     if values["stop"]:
         Stop(**values["stop"]).check()
     if values["published"]:

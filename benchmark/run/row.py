@@ -33,6 +33,7 @@ class Row:
         data: name and options of the data module; ``batch_size`` is the global one.
         optim: optimizer and schedule.
         loss: task loss.
+        adversarial_eps: learn from x + eps sign(dJ/dx) instead of the inputs x.
         epochs: passes over the training set.
         stop: the rule by which a run ends before that (see ``run.stop.Stop``), if any.
         precision: number format.
@@ -50,6 +51,7 @@ class Row:
     variant: str = ""
     published: str = ""
     stop: Options | None = None
+    adversarial_eps: float = 0.0
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -103,6 +105,7 @@ def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -
         classes=classes,
         loss=row.loss,
         optim=Optim(**row.optim),
+        adversarial_eps=row.adversarial_eps,
         seed=seed,
         **_typed(algorithm, without_name(row.algorithm)),
     )

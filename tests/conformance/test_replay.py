@@ -39,6 +39,8 @@ VARIANTS = {
     "steps": ("bp", ["--optim.schedule=step", "--optim.milestones=[1]"]),
     "dropout": ("pepita", ["--network.dropout=0.2"]),
     "input dropout": ("dfa", ["--network.input_dropout=0.1", "--network.dropout=0.5"]),
+    "adversarial": ("fa", ["--network.hidden=[512]", "--optim.momentum=0.9",
+                           "--adversarial_eps=0.1"]),
     "redrawn": ("pepita", ["--network.dropout=0.2", "--algorithm.dropout_masks=redrawn"]),
     "bias": ("dfa", ["--network.bias=true", "--loss=mse"]),
     "bce": ("ifa", ["--loss=bce"]),
