@@ -1,6 +1,6 @@
 """One of two processes: trains every algorithm under LocalDDP, in float64 and without noise.
 
-Then a network whose batch norm has statistics of its own on every process, whole and in parts.
+Then a row with a stop, and a network whose batch norm has statistics of its own on every process, whole and in parts.
 
 Usage: python -m tests.conformance.ddp_worker RESULTS NAME [NAME ...], with torchrun's environment.
 """
@@ -13,7 +13,7 @@ import torch
 from benchmark.run.parse import Names, parse, row_parser, to_row
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
-from tests.conformance.rows import told_to_end_in_epoch, two_process_row
+from tests.conformance.rows import stopping_row, told_to_end_in_epoch, two_process_row
 
 
 def normed_row(images: Path) -> Row:
@@ -31,6 +31,7 @@ if __name__ == "__main__":
 
     row = normed_row(Path(results, "images"))
     two = Machine(accelerator="cpu", devices=2)
+    run(stopping_row(), 0, two, Path(results, "stopped"))
     run(row, 0, two, Path(results, "whole"))
     with told_to_end_in_epoch("bp", 1):
         run(row, 0, two, Path(results, "parts"))

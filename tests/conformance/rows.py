@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -77,6 +78,11 @@ def two_process_row(name: str) -> Row:
     """Without injected noise, in float64: two processes differ from one by rounding alone."""
     options = QUIET.get(name, [])
     return row_of(name, "--data.batch_size=100", "--precision=64-true", *options, epochs=1)
+
+
+def stopping_row() -> Row:
+    """A row for two processes that ends before its sixth epoch."""
+    return replace(two_process_row("bp"), epochs=6, stop={"train_error": 0.65, "memory": 0.75})
 
 
 def built(row: Row, seed: int = 0):

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmark.algorithms import ALGORITHMS
 from benchmark.run.runner import Machine, run, run_folder
 from benchmark.streams import stream
-from tests.conformance.rows import OWN_NOISE, built, row_of, two_process_row
+from tests.conformance.rows import OWN_NOISE, built, row_of, stopping_row, two_process_row
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("processes")  # one worker, one launch
@@ -77,6 +77,14 @@ def test_two_processes_go_on_in_mid_epoch(two_processes):
     )
     assert parts["weights_sha256"] == whole["weights_sha256"]
     assert [p["train_loss"] for p in parts["curve"]] == [p["train_loss"] for p in whole["curve"]]
+
+
+def test_two_processes_stop_together(two_processes, tmp_path):
+    """The running training error is that of all samples, so the run ends with the same epoch."""
+    two = json.loads(next((two_processes / "stopped" / "records").glob("*.json")).read_text())
+    one = run(stopping_row(), 0, Machine(accelerator="cpu"), tmp_path)
+    assert two["ended_by"] == one["ended_by"] == "stop"
+    assert two["epochs_trained"] == one["epochs_trained"] < 6
 
 
 def test_another_number_of_processes_counts_no_sample_twice(monkeypatch):
