@@ -17,8 +17,8 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from benchmark.credit.true_gradient import fast_sign
 from benchmark.credit.local import Loss, task_loss
+from benchmark.credit.true_gradient import fast_sign
 from benchmark.distributed import LocalDDP, average_, average_float_buffers_, gather, own_values
 from benchmark.errors import UserError
 from benchmark.networks import Network

@@ -1,6 +1,7 @@
 """One of two processes: trains every algorithm under LocalDDP, in float64 and without noise.
 
-Then a row with a stop, and a network whose batch norm has statistics of its own on every process, whole and in parts.
+Then a row with a stop, and a network whose batch norm has statistics of its own on every process,
+whole and in parts.
 
 Usage: python -m tests.conformance.ddp_worker RESULTS NAME [NAME ...], with torchrun's environment.
 """

@@ -36,9 +36,6 @@ def test_a_cell_stands_in_one_place():
     assert places.keys() == {n for n, cell in RATES.items() if cell.paper_key in papers}
 
 
-@pytest.mark.xfail(
-    "nokland2016_dfa" not in TABLES, reason="Nøkland's tables are yet to come", strict=False
-)
 def test_every_paper_with_error_rates_has_tables():
     assert TABLES.keys() == {cell.paper_key for cell in RATES.values()}
 
