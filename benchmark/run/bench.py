@@ -95,7 +95,7 @@ def _origin(path: Path, args: list[str]) -> dict[str, Any]:
     resolved, root = path.resolve(), CONFIGS.parent
     config = resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else path.name
     said = " ".join(args).replace(" --", "\0--").split("\0") if args else []
-    outside = tuple(f"--data.{place}" for place in PLACES) + ("--machine.", "--seeds")
+    outside = (*(f"--data.{place}" for place in PLACES), "--machine.", "--seeds")
     return {"config": config, "options": [o for o in said if not o.startswith(outside)]}
 
 

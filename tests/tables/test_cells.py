@@ -55,12 +55,12 @@ def test_one_seed_beside_a_number_without_deviation_is_untested():
 def test_no_row_is_untested_and_below_the_budget_is_short():
     assert verdict([]) == ("untested", "")
     short = compared_with(runs(BP, "a", [98.4, 98.4], {"row.epochs": 30}))
-    assert (short.verdict, short.budget, short.interval) == ("short", 0.1, None)
+    assert (short.verdict, short.budget, short.interval) == ("short", 30 / 299, None)
 
 
 def test_a_run_that_stopped_by_itself_has_its_whole_budget():
     stopped = compared_with(runs(BP, "a", [98.4, 98.4], {"row.stop": {"train_error": 0.0}}))
-    assert len(stopped.measured.record["curve"]) == 2  # of 300 epochs
+    assert len(stopped.measured.record["curve"]) == 2  # of 299 epochs
     assert (stopped.verdict, stopped.budget) == ("reproduced", 1.0)
 
 
