@@ -14,6 +14,7 @@ USAGE = """usage: python -m benchmark COMMAND [options]
 
 commands:
   bench        train algorithms beside backprop, record them, print their rows
+  table        train what a paper's tables lack, and print them beside the published numbers
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
@@ -57,16 +58,30 @@ class _Parser(PlainParser):
 def bench(args: list[str]) -> None:
     """Train the asked rows with all their seeds, and print them."""
     from benchmark.report import rows_table, write_leaderboard
-    from benchmark.run.bench import rows_to_run, run_rows
+    from benchmark.run.bench import rows_to_run, run_rows, unrecorded
+    from benchmark.suite.launch.job import run_jobs
+    from benchmark.suite.launch.place import place_of, spread
+    from benchmark.suite.launch.queue import run_queue
 
     front, rest = _bench_front(args)
-    jobs = rows_to_run(front, rest)
-    if run_rows(jobs, front.results, front.again):
-        table = write_leaderboard(front.results)
-        print(rows_table(table, [job.row.hash for job in jobs]))
+    rows = rows_to_run(front, rest)
+    left = unrecorded(rows, front.results, front.again)
+    if any(spread(row) for row in rows):
+        if run_rows(left, front.results, front.again):
+            print(rows_table(write_leaderboard(front.results), [row.row.hash for row in rows]))
+        return
+    jobs = run_jobs(left, front.results, front.again)
+    outcome = run_queue(jobs, front.results, place_of(front, left, len(jobs)))
+    if outcome.left:
+        return
+    if not jobs or outcome.done:
+        print(rows_table(write_leaderboard(front.results), [row.row.hash for row in rows]))
+    outcome.check()
 
 
 def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
+    from benchmark.suite.launch.place import add_options
+
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--algorithm")
     parser.add_argument("--dataset")
@@ -75,7 +90,37 @@ def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--baseline", choices=("true", "false"), default="true")
     parser.add_argument("--again", action="store_true")
+    add_options(parser)
     return parser.parse_known_args(args)
+
+
+def table(args: list[str]) -> None:
+    """Train what a paper's tables lack, at its published settings, and print them.
+
+    Of the options of a row (see bench --help) those are accepted that leave it the same row:
+    --data.root and other places, --machine.*, --measure.*.
+    """
+    from benchmark.suite.launch.job import run_jobs
+    from benchmark.suite.launch.place import add_options, place_of
+    from benchmark.suite.launch.queue import run_queue
+    from benchmark.suite.launch.table import table_rows
+    from benchmark.suite.tables import write_tables
+
+    parser = _Parser(
+        prog="python -m benchmark table", description=table.__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--paper", required=True, help="a key of results/published/papers.csv")
+    parser.add_argument("--only", help="the tables of one dataset, or the id of one table")
+    parser.add_argument("--seeds", default="5", help="how many, or a list such as [0,1,2]")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_options(parser)
+    front, rest = parser.parse_known_args(args)
+    rows = table_rows(front.paper, front.only, front.seeds, rest)
+    jobs = run_jobs(rows, front.results)
+    outcome = run_queue(jobs, front.results, place_of(front, rows, len(jobs)))
+    if not outcome.left:
+        print(write_tables(front.results, front.paper))
+        outcome.check()
 
 
 def leaderboard(args: list[str]) -> None:
@@ -166,6 +211,7 @@ def names(args: list[str]) -> None:
 
 COMMANDS = {
     "bench": bench,
+    "table": table,
     "leaderboard": leaderboard,
     "plots": plots,
     "tune": tune,

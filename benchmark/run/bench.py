@@ -110,26 +110,34 @@ def _baseline(job: Job) -> Job:
     return job._replace(row=baseline)
 
 
-def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
-    """Run what is not recorded yet. Returns whether this process is the first (of several).
-
-    The list of what is left is made before any training, so that all processes of a distributed
-    run make the same one.
-    """
+def unrecorded(jobs: list[Job], results: Path, again: bool = False) -> list[Job]:
+    """The jobs with those seeds that are not recorded yet, all where they run ``again``."""
     _check_writable(results)
     say = rank_zero_only(print)
-    pending = []
+    left = []
     for job in jobs:
+        seeds = []
         for seed in job.seeds:
             known = records.find(results, job.row.hash, seed)
             if known is not None and not again:
                 say(f"already recorded: {job.row.title} seed {seed}; --again (AGAIN=1) repeats it")
             else:
-                pending.append((job, seed))
-    for job, seed in pending:
-        if again:
-            shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
-        run(job.row, seed, job.machine, results, again, job.measure, job.origin)
+                seeds.append(seed)
+        left.append(job._replace(seeds=seeds))
+    return left
+
+
+def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
+    """Run all seeds one after another. Returns whether this process is the first (of several).
+
+    What is left to do (see :func:`unrecorded`) was decided before any training, so that all
+    processes of a distributed run do the same.
+    """
+    for job in jobs:
+        for seed in job.seeds:
+            if again:
+                shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
+            run(job.row, seed, job.machine, results, again, job.measure, job.origin)
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -22,7 +23,10 @@ class Recorder(Callback):
             (accuracies in percent), seconds (training time so far, without validation).
         best: state dict of the epoch with the best validation accuracy (the first of equals).
         peak_memory_mb: peak memory of training and validation.
+        listeners: called with the epochs done, and of how many, in place of a progress bar.
     """
+
+    listeners: ClassVar[list[Callable[[int, int], None]]] = []
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -44,9 +48,14 @@ class Recorder(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._bar = tqdm(
             desc=self.title, total=trainer.max_epochs, initial=len(self.curve), unit="epoch",
-            disable=not trainer.is_global_zero, dynamic_ncols=True,
+            disable=not trainer.is_global_zero or bool(self.listeners), dynamic_ncols=True,
             mininterval=0.1 if sys.stderr.isatty() else 30,
         )  # fmt: skip
+        self._tell(trainer)
+
+    def _tell(self, trainer: Trainer) -> None:
+        for listener in self.listeners:
+            listener(len(self.curve), trainer.max_epochs or 0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.on_train_epoch_start(trainer, pl_module)  # which a run resumed in mid-epoch skips
@@ -84,6 +93,7 @@ class Recorder(Callback):
             {k: f"{point[k]:.2f}" for k in ("train_acc", "val_acc") if k in point}, refresh=False
         )
         self._bar.update()
+        self._tell(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._bar.close()

@@ -1,0 +1,69 @@
+"""What a run costs, in seconds: as recorded with another seed, else from its multiplications."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.networks import NETWORKS
+from benchmark.report import records
+from benchmark.run.row import Row, without_name
+from benchmark.streams import stream
+
+# Training images, their shape and the classes of the data sets that are known by name; an unknown
+# one is taken for the last.
+DATA: dict[str, tuple[int, tuple[int, int, int], int]] = {
+    "mnist5k": (3_500, (1, 28, 28), 10),
+    "mnist": (60_000, (1, 28, 28), 10),
+    "fashion_mnist": (60_000, (1, 28, 28), 10),
+    "cifar10": (50_000, (3, 32, 32), 10),
+    "cifar100": (50_000, (3, 32, 32), 100),
+    "imagenet": (1_281_167, (3, 224, 224), 1000),
+}
+# Times as long as backprop on the same network, as the records have it; 1 for all others.
+FACTOR = {
+    "ff": 2, "ldtp": 14, "pepita_tl": 2,
+    **dict.fromkeys(("dtp", "tp", "sdtp", "ao_sdtp", "ddtp_linear"), 3),
+    **dict.fromkeys(("ep", "ep_vf", "chl", "bptt"), 20),
+}  # fmt: skip
+# Of one core, as the records have it.
+MULTIPLICATIONS = 2e10  # a second
+SMALL = 5e8  # in the forward pass of a mini-batch
+STEP = 3e-4  # seconds of a mini-batch beside them
+START = 2.0  # seconds before the first one
+
+
+def seconds_of(row: Row, results: Path) -> float:
+    """As recorded with another seed, else estimated."""
+    known = [
+        records.read(path)["cost"].get("seconds")
+        for path in (results / "records").glob(f"*-{row.hash}-s*.json")
+    ]
+    return START + max((seconds for seconds in known if seconds), default=estimate(row))
+
+
+def estimate(row: Row) -> float:
+    """Images x epochs x multiplications of forward and backward pass x the algorithm's factor."""
+    images, shape, classes = DATA.get(row.data["name"], DATA["imagenet"])
+    images *= row.epochs
+    work = images * 3 * multiplications(row, shape, classes)
+    steps = images / row.data["batch_size"]
+    return FACTOR.get(row.algorithm["name"], 1) * (work / MULTIPLICATIONS + steps * STEP)
+
+
+def multiplications(row: Row, shape: tuple[int, int, int], classes: int) -> float:
+    """Of one image's forward pass, counted on tensors without data."""
+    network: Any = NETWORKS[row.network["name"]]
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        net = network(shape, classes, stream(0, "init"), **without_name(row.network))
+        net(torch.zeros(2, *shape))
+    return counter.get_total_flops() / 4
+
+
+def is_small(row: Row) -> bool:
+    """Whether a mini-batch is too little work for several threads."""
+    _, shape, classes = DATA.get(row.data["name"], DATA["imagenet"])
+    return row.data["batch_size"] * multiplications(row, shape, classes) < SMALL

@@ -1,0 +1,56 @@
+"""The rows of a paper's tables, at their published settings."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from benchmark.errors import UserError
+from benchmark.run.bench import Job as RowJob
+from benchmark.run.bench import rows_to_run
+from benchmark.run.parse import CONFIGS, names_in, row_parser
+from benchmark.run.row import PLACES
+from benchmark.suite.tables import manifest
+
+FREE = (*(f"--data.{place}" for place in PLACES), "--machine.", "--measure.")
+
+
+def table_rows(paper: str, only: str | None, seeds: str, args: list[str]) -> list[RowJob]:
+    """One row for each config of a paper's tables.
+
+    Args:
+        paper: its key.
+        only: a dataset or the id of one table; None for all tables.
+        seeds: how many, or a list.
+        args: options for every row that knows them; those that would make it another row are
+            refused.
+    """
+    options = _options(args)
+    for name in options:
+        if not name.startswith(FREE):
+            raise UserError(
+                f"{name} would change the published settings; a table takes "
+                f"{', '.join(FREE[:-2])}, --machine.* and --measure.*, bench takes all options"
+            )
+    rows, unknown = [], set(options)
+    for config in manifest.read(paper).configs(only):
+        path = CONFIGS / config
+        known = row_parser(names_in(path)).get_defaults().keys(branches=True)
+        own = [name for name in options if name[2:] in known]
+        unknown -= set(own)
+        said = [f"--seeds={seeds}", *(f"{name}={options[name]}" for name in own)]
+        rows += rows_to_run(Namespace(config=[path], baseline="false"), said)
+    if rows and unknown:
+        raise UserError(f"unknown option {min(unknown)}")
+    return rows
+
+
+def _options(args: list[str]) -> dict[str, str]:
+    """``--name value`` and ``--name=value`` as a mapping."""
+    options: dict[str, str] = {}
+    words = iter(args)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name.startswith("--"):
+            raise UserError(f"unexpected {word!r}")
+        options[name] = value if equals else next(words, "")
+    return options
