@@ -60,18 +60,19 @@ def bench(args: list[str]) -> None:
     from benchmark.report import rows_table, write_leaderboard
     from benchmark.run.bench import rows_to_run, run_rows, unrecorded
     from benchmark.suite.launch.job import run_jobs
-    from benchmark.suite.launch.place import place_of, spread
+    from benchmark.suite.launch.place import place_of
     from benchmark.suite.launch.queue import run_queue
 
     front, rest = _bench_front(args)
     rows = rows_to_run(front, rest)
     left = unrecorded(rows, front.results, front.again)
-    if any(spread(row) for row in rows):
+    jobs = run_jobs(left, front.results, front.again)
+    where = place_of(front, left, len(jobs))
+    if where is None:
         if run_rows(left, front.results, front.again):
             print(rows_table(write_leaderboard(front.results), [row.row.hash for row in rows]))
         return
-    jobs = run_jobs(left, front.results, front.again)
-    outcome = run_queue(jobs, front.results, place_of(front, left, len(jobs)))
+    outcome = run_queue(jobs, front.results, where)
     if outcome.left:
         return
     if not jobs or outcome.done:
@@ -117,7 +118,10 @@ def table(args: list[str]) -> None:
     front, rest = parser.parse_known_args(args)
     rows = table_rows(front.paper, front.only, front.seeds, rest)
     jobs = run_jobs(rows, front.results)
-    outcome = run_queue(jobs, front.results, place_of(front, rows, len(jobs)))
+    where = place_of(front, rows, len(jobs))
+    if where is None:
+        raise UserError("a table's rows run in one process each: leave machine.devices at 1")
+    outcome = run_queue(jobs, front.results, where)
     if not outcome.left:
         print(write_tables(front.results, front.paper))
         outcome.check()

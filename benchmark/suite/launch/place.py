@@ -31,18 +31,22 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="with --slurm: until all have ended")
 
 
-def place_of(options: Namespace, rows: Sequence[RowJob], jobs: int) -> Place:
-    """Where ``jobs`` jobs of these rows run.
+def place_of(options: Namespace, rows: Sequence[RowJob], jobs: int) -> Place | None:
+    """Where ``jobs`` jobs of these rows run; None where a row trains in several processes.
 
     One process with all threads does better than workers where there are fewer jobs than cores and
     the rows are large.
 
     Raises:
-        UserError: several places are named.
+        UserError: several places are named, or one for rows that train in several processes.
     """
     chosen = [name for name in ("workers", "gpus", "slurm") if getattr(options, name) is not None]
     if len(chosen) > 1:
         raise UserError(f"--{chosen[0]} and --{chosen[1]} exclude each other")
+    if any(row.machine.devices * row.machine.nodes > 1 for row in rows):
+        if chosen:
+            raise UserError(f"--{chosen[0]} is for rows of one process: leave machine.devices at 1")
+        return None
     if options.slurm:
         return Slurm(options.slurm, options.wait)
     if options.gpus:
@@ -56,11 +60,6 @@ def place_of(options: Namespace, rows: Sequence[RowJob], jobs: int) -> Place:
     elif (workers := options.workers) < 1:
         raise UserError(f"workers is {workers}: it must be at least 1")
     return Local(workers) if workers > 1 else Here()
-
-
-def spread(row: RowJob) -> bool:
-    """Whether a row trains in several processes, which are started from outside."""
-    return row.machine.devices * row.machine.nodes > 1
 
 
 def _cores() -> int:
