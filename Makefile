@@ -7,25 +7,32 @@ BENCH   = $(PY) -m benchmark
 
 ALGO    ?= dfa
 option   = $(if $($(1)),$(2) $($(1)))
+where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
+  $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboard plots perf tune list test check clean
+.PHONY: help setup bench table leaderboard plots perf tune list test check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+	@echo "  table takes PAPER= ONLY= (a dataset) SEEDS= and where to run, as does bench: WORKERS=, GPUS=all PER_GPU=, SLURM=partition"
 	@echo "  bench takes ALGO= (a name, a,b,c or all) DATASET= NETWORK= SEEDS= EPOCHS= DEVICES= AGAIN=1 ARGS='--any.option x'"
 
 setup: $(STAMP)  ## create .venv and install the package with everything it needs
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune]'
+	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune,cluster]'
 	touch $@
 
 bench: setup  ## train ALGO beside backprop, record it, print its rows
 	@$(BENCH) bench --algorithm $(ALGO) $(call option,DATASET,--dataset) \
 	  $(call option,NETWORK,--network) $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
-	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(ARGS)
+	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(where) $(ARGS)
+
+table: setup  ## train what the tables of PAPER lack, print them beside the published numbers
+	@$(BENCH) table --paper $(PAPER) $(call option,ONLY,--only) $(call option,SEEDS,--seeds) \
+	  $(where) $(ARGS)
 
 leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md

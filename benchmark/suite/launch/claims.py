@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ def claim(results: Path, key: str) -> Iterator[bool]:
         yield False
         return
     try:
+        os.write(file, f"{socket.gethostname()} {os.getpid()}\n".encode())  # for people
         yield True
     finally:
         path.unlink(missing_ok=True)  # while it is locked: nobody else can hold this file

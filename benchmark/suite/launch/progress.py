@@ -64,7 +64,7 @@ def line(queue: Queue, workers: int) -> str:
         for run in queue.running.values()
     ]
     more = f" and {len(running) - SHOWN} more" if len(running) > SHOWN else ""
-    return ", ".join(parts) + "; running: " + ", ".join(running[:SHOWN]) + more
+    return ", ".join(parts) + ("; running: " + ", ".join(running[:SHOWN]) + more if running else "")
 
 
 def _time(seconds: float) -> str:

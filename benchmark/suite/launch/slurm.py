@@ -27,7 +27,7 @@ from benchmark.suite.launch.queue import Queue
 from benchmark.suite.launch.worker import stop
 
 ROOT = Path(__file__).resolve().parents[3]  # tasks import the code from here
-POLL = 5.0  # seconds
+POLL = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Slurm:
         tasks = {task: key for task, key in _tasks(folder).items() if key in queue.pending}
         jobs = [job for job in queue.in_order() if job.key not in tasks.values()]
         if tasks:
-            print(f"{len(tasks)} jobs are with Slurm already", file=sys.stderr)
+            print(f"{len(tasks)} with Slurm already", file=sys.stderr)
         if jobs:
             tasks |= self._submit(jobs, queue.results.resolve(), folder)
         if self.wait:
