@@ -123,7 +123,7 @@ def table(args: list[str]) -> None:
         raise UserError("a table's rows run in one process each: leave machine.devices at 1")
     outcome = run_queue(jobs, front.results, where)
     if not outcome.left:
-        print(write_tables(front.results, front.paper))
+        print(write_tables(front.results, front.paper, front.only))
         outcome.check()
 
 
