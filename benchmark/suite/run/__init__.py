@@ -1,0 +1,1 @@
+"""Running rows, searches and boards."""
