@@ -63,9 +63,9 @@ def save(results: Path, study: Mapping[str, Any]) -> Path:
     return path
 
 
-def best(study: Mapping[str, Any], trials: int | None = None) -> Trial:
-    """The first trial with the best validation accuracy, of the first ``trials``."""
-    return max(study["trials"][:trials], key=lambda trial: trial["val_acc"])
+def best(study: Mapping[str, Any]) -> Trial:
+    """The first trial with the best validation accuracy."""
+    return max(study["trials"], key=lambda trial: trial["val_acc"])
 
 
 def at_the_edge(study: Mapping[str, Any], trial: Trial, margin: float = 0.05) -> list[str]:
