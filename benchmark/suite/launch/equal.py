@@ -1,0 +1,123 @@
+"""The equal-budget board's rows: every rule on one network, after a search of the same length.
+
+Equal for all rules of a table: the widths, the data and their order, the mini-batch, the epochs,
+the number of trials, the seeds of the search, and what chooses (validation accuracy at the last
+epoch). A rule's own are its optimizer and start, from ``configs/bench/<algorithm>.yaml``, and the
+space that is searched, from ``configs/tune/<algorithm>.yaml``; the nonlinearity is searched for all
+but the settling rules, whose dynamics need theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.errors import UserError
+from benchmark.measure import Measure
+from benchmark.registry import nearest
+from benchmark.report import studies
+from benchmark.run.bench import Job as RowJob
+from benchmark.run.parse import CONFIGS, Names, read_config, read_named
+from benchmark.run.row import PLACES
+from benchmark.run.search import Search
+from benchmark.run.space import space_text
+
+TRIALS = 12
+SEARCH_SEED = 0
+TRIAL_SEED = 1000  # trials share no seed with the reported runs, 0 .. n - 1
+BUDGET = ["--data.batch_size=128", "--data.val_size=5000", "--epochs=10", "--variant=equal"]
+ACTIVATION = {"network.activation": "relu,tanh"}
+# The settling rules' bench settings stay at chance on three hidden layers; on mnist5k, these learn.
+SETTLING = ["--network.activation=half_hard_sigmoid", "--optim.name=adam", "--optim.lr=0.003"]
+SETTLING_LR = {"optim.lr": "0.00003:0.03:log"}
+FC, CONV = "--network.hidden=[256,256,256]", "--network.channels=[16,32,64]"
+
+
+class Net(NamedTuple):
+    """A network of the board: options of all rows on it, and what is searched for all of them."""
+
+    options: list[str]
+    searched: dict[str, str]
+
+
+NETS = {
+    "mlp": Net([FC], ACTIVATION),
+    "hopfield": Net([FC, *SETTLING], SETTLING_LR),
+    "vgg": Net([CONV, "--network.activation=relu"], ACTIVATION),
+    "hopfield_conv": Net([CONV, *SETTLING], SETTLING_LR),
+}
+
+
+class Table(NamedTuple):
+    """A table of the board: the network of the rules that settle, and that of all others."""
+
+    dataset: str
+    settling: str = "hopfield"
+    others: str = "mlp"
+
+
+TABLES = {
+    "mnist": Table("mnist"),
+    "fashion_mnist": Table("fashion_mnist"),
+    "cifar10": Table("cifar10"),
+    "cifar10-conv": Table("cifar10", "hopfield_conv", "vgg"),
+}
+
+
+class Entry(NamedTuple):
+    """A rule in a table.
+
+    Attributes:
+        names: of the rule, the data set and the network.
+        places: options of all rows that leave them the same rows.
+    """
+
+    names: Names
+    places: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> Path:
+        return CONFIGS / "bench" / f"{self.names.algorithm}.yaml"
+
+    @property
+    def options(self) -> list[str]:
+        return [*BUDGET, *NETS[self.names.network].options]
+
+    def search(self) -> Search:
+        """From the rule's own settings, in its own space, on the table's network and budget."""
+        config = read_named(self.names, self.config)
+        texts = space_text([], self.names.algorithm, config["optim"]["lr"])
+        texts |= NETS[self.names.network].searched
+        space = [f"{option}={text}" for option, text in texts.items()]
+        args = [*self.options, *self.places, f"--seeds=[{TRIAL_SEED}]"]
+        return Search(self.names, config, args, space, str(self.config))
+
+    def row(self, seeds: list[int], study: studies.Study) -> RowJob:
+        """The row with the best validation accuracy of the study's trials."""
+        search, setting = self.search(), studies.best(study)["setting"]
+        said = [*self.options, *search.options(setting)]
+        origin = {"config": self.config.relative_to(CONFIGS.parent).as_posix(), "options": said}
+        return RowJob(search.row(setting), seeds, search.machine, Measure(), origin)
+
+
+def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, list[Entry]]:
+    """Every rule in each table of the board, or in one.
+
+    Raises:
+        UserError: no table is named ``only``.
+    """
+    if only is not None and only not in TABLES:
+        raise UserError(f"the equal-budget board has no table {only!r}: {nearest(only, TABLES)}")
+    return {
+        name: [Entry(_names(algorithm, table), tuple(places)) for algorithm in ALGORITHMS]
+        for name, table in TABLES.items()
+        if only in (None, name)
+    }
+
+
+def _names(algorithm: str, table: Table) -> Names:
+    config = read_config(CONFIGS / "bench" / f"{algorithm}.yaml")
+    settles = config.get("network", {}).get("name") == "hopfield"
+    return Names(algorithm, table.dataset, table.settling if settles else table.others)

@@ -1,1 +1,0 @@
-"""Running rows, searches and boards."""
