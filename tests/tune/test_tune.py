@@ -17,8 +17,8 @@ from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.run.bench import rows_to_run
 from benchmark.run.parse import CONFIGS, Names, read_config
-from benchmark.run.space import parse_space, space_text
 from benchmark.run.search import Search
+from benchmark.run.space import parse_space, space_text
 
 ROW = ["--network.hidden=[16]", "--epochs=1", "--optim.lr=0.003"]
 SPACE = ["--space", "optim.lr=0.001:1:log", "--space", "algorithm.feedback_scale=0.1:10:log"]

@@ -20,7 +20,6 @@ from benchmark.registry import nearest
 from benchmark.report import studies
 from benchmark.run.bench import Job as RowJob
 from benchmark.run.parse import CONFIGS, Names, read_config, read_named
-from benchmark.run.row import PLACES
 from benchmark.run.search import Search
 from benchmark.run.space import space_text
 
