@@ -5,18 +5,18 @@ PY      = $(VENV)/bin/python
 STAMP   = $(VENV)/.installed
 BENCH   = $(PY) -m benchmark
 
-ALGO    ?= dfa
 option   = $(if $($(1)),$(2) $($(1)))
 where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench table leaderboard plots perf tune list test check clean
+.PHONY: help setup bench table rerun leaderboard plots perf tune list test check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
 	@echo "  table takes PAPER= ONLY= (a dataset) SEEDS= and where to run, as does bench: WORKERS=, GPUS=all PER_GPU=, SLURM=partition"
 	@echo "  bench takes ALGO= (a name, a,b,c or all) DATASET= NETWORK= SEEDS= EPOCHS= DEVICES= AGAIN=1 ARGS='--any.option x'"
+	@echo "  CONFIG= (files or folders of rows or records) instead of the names"
 
 setup: $(STAMP)  ## create .venv and install the package with everything it needs
 
@@ -25,14 +25,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune,cluster]'
 	touch $@
 
-bench: setup  ## train ALGO beside backprop, record it, print its rows
-	@$(BENCH) bench --algorithm $(ALGO) $(call option,DATASET,--dataset) \
+bench: setup  ## train ALGO (dfa) beside backprop, record it, print its rows
+	@$(BENCH) bench $(call option,CONFIG,--config) $(call option,ALGO,--algorithm) $(call option,DATASET,--dataset) \
 	  $(call option,NETWORK,--network) $(call option,SEEDS,--seeds) $(call option,EPOCHS,--epochs) \
 	  $(call option,DEVICES,--machine.devices) $(if $(AGAIN),--again) $(where) $(ARGS)
 
 table: setup  ## train what the tables of PAPER lack, print them beside the published numbers
 	@$(BENCH) table --paper $(PAPER) $(call option,ONLY,--only) $(call option,SEEDS,--seeds) \
 	  $(where) $(ARGS)
+
+rerun: setup  ## train the row and seed of RECORD=results/records/x.json again, and compare
+	@$(BENCH) rerun $(or $(RECORD),$(error RECORD=results/records/x.json is missing)) $(ARGS)
 
 leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md
@@ -46,7 +49,7 @@ perf: setup  ## time our training steps against bare PyTorch loops
 
 TRIALS ?= 20
 tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
-	@$(BENCH) tune --algorithm $(ALGO) $(call option,DATASET,--dataset) \
+	@$(BENCH) tune $(call option,ALGO,--algorithm) $(call option,DATASET,--dataset) \
 	  $(call option,NETWORK,--network) --trials $(TRIALS) $(call option,EPOCHS,--epochs) $(ARGS)
 
 list: setup  ## algorithms, networks and datasets by name

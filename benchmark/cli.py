@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser as PlainParser
 from argparse import Namespace as PlainNamespace
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.errors import UserError
@@ -15,6 +17,7 @@ USAGE = """usage: python -m benchmark COMMAND [options]
 commands:
   bench        train algorithms beside backprop, record them, print their rows
   table        train what a paper's tables lack, and print them beside the published numbers
+  rerun        train a record's row and seed again: equal bits, equal within noise, or different
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
@@ -24,11 +27,17 @@ commands:
   list         algorithms, networks and datasets by name
 
 python -m benchmark bench --algorithm dfa --dataset mnist --network mlp --help
-shows every option of that choice."""
+shows every option of that choice; --print_config instead of --help prints its row.
+--config FILE (a row as YAML, or a record) or a folder of them chooses rows instead."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command. Returns the exit code: 0, or 2 after a UserError, printed as one line."""
+    """Run a command.
+
+    Returns:
+        The exit code: 0; 1 where a rerun came out different; 2 after a UserError, printed as one
+        line.
+    """
     argv = sys.argv[1:] if argv is None else argv
     command, rest = (argv[0], argv[1:]) if argv else ("--help", [])
     try:
@@ -40,7 +49,8 @@ def main(argv: list[str] | None = None) -> int:
             raise UserError(f"unknown command {command!r}: {nearest(command, COMMANDS)}")
         else:
             keep_freed_memory()
-            COMMANDS[command](rest)
+            _say_first(command)
+            return COMMANDS[command](rest) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -48,6 +58,13 @@ def main(argv: list[str] | None = None) -> int:
         print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     return 0
+
+
+def _say_first(command: str) -> None:
+    """A line on stderr before PyTorch and Lightning are loaded, which takes seconds."""
+    first = all(os.environ.get(rank, "0") == "0" for rank in RANKS)
+    if first and command not in TORCHLESS and "torch" not in sys.modules:
+        print(f"{command}: loading PyTorch", file=sys.stderr, flush=True)
 
 
 class _Parser(PlainParser):
@@ -87,7 +104,7 @@ def _bench_front(args: list[str]) -> tuple[PlainNamespace, list[str]]:
     parser.add_argument("--algorithm")
     parser.add_argument("--dataset")
     parser.add_argument("--network")
-    parser.add_argument("--config", type=Path, action="append", default=[])
+    parser.add_argument("--config", type=Path, action="extend", nargs="+", default=[])
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--baseline", choices=("true", "false"), default="true")
     parser.add_argument("--again", action="store_true")
@@ -125,6 +142,21 @@ def table(args: list[str]) -> None:
     if not outcome.left:
         print(write_tables(front.results, front.paper, front.only))
         outcome.check()
+
+
+def rerun(args: list[str]) -> int:
+    """Train the row and seed of a record again, and say how the two compare.
+
+    Where to run is an option (--data.root DIR, --machine.accelerator gpu). The exit code is 1 where
+    the runs are different.
+    """
+    parser = _Parser(prog="python -m benchmark rerun", description=rerun.__doc__)
+    parser.add_argument("record", type=Path, help="a file in results/records")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front, rest = parser.parse_known_args(args)
+    from benchmark.run.rerun import rerun as run_again
+
+    return 0 if run_again(front.record, rest, front.results) else 1
 
 
 def leaderboard(args: list[str]) -> None:
@@ -213,9 +245,13 @@ def names(args: list[str]) -> None:
             print(f"  {name:14} {(cls.__doc__ or '').strip().splitlines()[0]}")
 
 
-COMMANDS = {
+TORCHLESS = ("leaderboard", "plots")
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # of a process among several
+
+COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "bench": bench,
     "table": table,
+    "rerun": rerun,
     "leaderboard": leaderboard,
     "plots": plots,
     "tune": tune,

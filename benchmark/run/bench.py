@@ -11,26 +11,15 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report import records
-from benchmark.run.parse import (
-    CONFIGS,
-    Names,
-    names_in,
-    parse,
-    read_config,
-    read_named,
-    read_row,
-    row_parser,
-    seeds_of,
-    to_row,
-)
-from benchmark.run.row import PLACES, Row
+from benchmark.report.labels import task_key
+from benchmark.run.choose import Choice, choices
+from benchmark.run.parse import Names, parse, read_row, row_parser, seeds_of, to_row
+from benchmark.run.provenance import config_name, made, origin
+from benchmark.run.row import Row
 from benchmark.run.runner import Machine, run, run_folder
-
-DEFAULT = Names("dfa", "mnist5k", "mlp")
 
 
 class Job(NamedTuple):
@@ -42,43 +31,39 @@ class Job(NamedTuple):
 
 
 def rows_to_run(front: Namespace, args: list[str]) -> list[Job]:
-    """One job per asked row, backprop on the same network, data and budget first.
+    """One job per chosen row, backprop on the same network, data and budget first.
+
+    A chosen row of backprop is the baseline of its task; where there is none, one with the suite's
+    own settings for backprop is added.
 
     Args:
-        front: algorithm (names with commas, or ``all``), dataset, network, config, baseline.
+        front: algorithm, dataset, network, config (see :func:`choices`), baseline.
         args: the remaining command line, typed options of the rows.
     """
-    if front.config:
-        return [_job(names_in(path), path, args) for path in front.config]
-    asked = (front.algorithm or DEFAULT.algorithm).split(",")
-    jobs = []
-    for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
-        own = _own_network(algorithm)
-        if asked == ["all"] and front.network and own not in (None, front.network):
-            rank_zero_only(print)(f"{algorithm} needs a network of its own ({own}): left out")
-            continue
-        network = front.network or own or DEFAULT.network
-        names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
-        names.check()
-        jobs.append(_job(names, names.default_config, args))
+    chosen = choices(front)
+    if "--print_config" in args and len(chosen) > 1:
+        raise UserError("--print_config prints one row: choose one algorithm or file")
+    jobs = [_job(choice, args) for choice in chosen]
     if front.baseline == "true":
-        jobs = [_baseline(job) for job in jobs if job.row.algorithm["name"] != "bp"] + jobs
+        covered = {_task(job.row) for job in jobs if _is_backprop(job)}
+        jobs = [_baseline(job) for job in jobs if _task(job.row) not in covered] + jobs
     unique = {job.row.hash: job for job in jobs}
-    return sorted(unique.values(), key=lambda job: job.row.algorithm["name"] != "bp")
+    return sorted(unique.values(), key=lambda job: not _is_backprop(job))
 
 
-def _own_network(algorithm: str) -> str | None:
-    """The network that an algorithm's default settings name, if they do."""
-    _ = ALGORITHMS[algorithm]  # an unknown name is an error here
-    path = Names(algorithm, "", "").default_config
-    return read_config(path).get("network", {}).get("name")
+def _is_backprop(job: Job) -> bool:
+    return job.row.algorithm["name"] == "bp"
 
 
-def _job(names: Names, path: Path, args: list[str]) -> Job:
-    config = read_named(names, path)
-    parser = row_parser(names)
+def _task(row: Row) -> str:
+    """Equal for two rows exactly when backprop on one is the baseline of the other."""
+    return task_key({"row": row.as_record(), "identity": row.identity, "dataset": row.data})
+
+
+def _job(choice: Choice, args: list[str]) -> Job:
+    parser = row_parser(choice.names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
-    options = parse(parser, config, args, str(path))
+    options = parse(parser, choice.config, args, str(choice.path))
     if options.print_config:
         del options["print_config"]
         print(parser.dump(options))
@@ -87,16 +72,9 @@ def _job(names: Names, path: Path, args: list[str]) -> Job:
     machine.check()
     measure = Measure(**options.measure.as_dict())
     measure.check()
-    return Job(to_row(options), seeds_of(options), machine, measure, _origin(path, args))
-
-
-def _origin(path: Path, args: list[str]) -> dict[str, Any]:
-    """What made a row: its config file, and the options beside it that are no place or machine."""
-    resolved, root = path.resolve(), CONFIGS.parent
-    config = resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else path.name
-    said = " ".join(args).replace(" --", "\0--").split("\0") if args else []
-    outside = (*(f"--data.{place}" for place in PLACES), "--machine.", "--seeds")
-    return {"config": config, "options": [o for o in said if not o.startswith(outside)]}
+    made_by = origin(choice.path, args, options)
+    made_by["options"] = choice.said + made_by["options"]
+    return Job(to_row(options), seeds_of(options), machine, measure, made_by)
 
 
 def _baseline(job: Job) -> Job:
@@ -107,7 +85,8 @@ def _baseline(job: Job) -> Job:
     baseline = dataclasses.replace(
         row, algorithm=own.algorithm, optim=own.optim, variant="", published=own.published
     )
-    return job._replace(row=baseline)
+    made_by = job.origin | {"baseline": config_name(names.default_config)}
+    return job._replace(row=baseline, origin=made_by)
 
 
 def unrecorded(jobs: list[Job], results: Path, again: bool = False) -> list[Job]:
@@ -120,7 +99,10 @@ def unrecorded(jobs: list[Job], results: Path, again: bool = False) -> list[Job]
         for seed in job.seeds:
             known = records.find(results, job.row.hash, seed)
             if known is not None and not again:
-                say(f"already recorded: {job.row.title} seed {seed}; --again (AGAIN=1) repeats it")
+                say(
+                    f"already recorded: {job.row.title} seed {seed}, {made(known)}; "
+                    "--again (AGAIN=1) repeats it"
+                )
             else:
                 seeds.append(seed)
         left.append(job._replace(seeds=seeds))

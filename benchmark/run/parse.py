@@ -8,6 +8,7 @@ an error.
 from __future__ import annotations
 
 import difflib
+import json
 from argparse import ArgumentError
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -52,13 +53,21 @@ class Names:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises UserError for a missing file or bad YAML."""
+    """A YAML mapping, or the row of a record (.json).
+
+    Raises:
+        UserError: for a missing file, or one that is no mapping.
+    """
+    kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
-        config = yaml.safe_load(path.read_text())
+        text = path.read_text(encoding="utf-8")
+        config = json.loads(text) if kind == "JSON" else yaml.safe_load(text)
     except OSError as error:
         raise UserError(f"cannot read config {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from error
+    if kind == "JSON" and isinstance(config, dict):
+        config = config.get("row", config)
     if not isinstance(config, dict):
         raise UserError(f"{path} is not a mapping of options")
     return config
@@ -76,13 +85,31 @@ def read_named(names: Names, path: Path) -> dict[str, Any]:
     return config | named
 
 
-def names_in(path: Path) -> Names:
-    """The three names that a complete config file gives."""
-    config = read_config(path)
+def read_default(names: Names) -> dict[str, Any]:
+    """Our own settings for these names, above those that all algorithms share on this data set
+    and network (``<dataset>-<network>.yaml``, where there is one)."""
+    own = read_named(names, names.default_config)
+    path = CONFIGS / "bench" / f"{names.dataset}-{names.network}.yaml"
+    shared = read_config(path) if path.exists() else {}
+    return shared | {
+        key: shared.get(key, {}) | value if isinstance(value, dict) else value
+        for key, value in own.items()
+    }
+
+
+def named_in(config: Mapping[str, Any]) -> Names | None:
+    """The three names in a complete config; None where one is missing."""
     try:
         return Names(*(str(config[group]["name"]) for group in ("algorithm", "data", "network")))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: algorithm, data and network each need a name") from error
+    except (KeyError, TypeError):
+        return None
+
+
+def names_in(path: Path) -> Names:
+    """The three names that a complete config file or a record gives."""
+    if names := named_in(read_config(path)):
+        return names
+    raise UserError(f"{path}: algorithm, data and network each need a name")
 
 
 def row_parser(names: Names) -> ArgumentParser:
@@ -90,7 +117,8 @@ def row_parser(names: Names) -> ArgumentParser:
     names.check()
     parser = ArgumentParser(prog="python -m benchmark bench", exit_on_error=False, description=(
         "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
-        "and --network; everything below is an option of that choice."))  # fmt: skip
+        "and --network; everything below is an option of that choice."),
+        print_config=None)  # fmt: skip
     algorithm, network = ALGORITHMS[names.algorithm], NETWORKS[names.network]
     base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
     parser.add_class_arguments(algorithm, "algorithm", skip=base)

@@ -20,6 +20,7 @@ from benchmark.distributed import LocalDDP, assert_replicas_equal
 from benchmark.errors import UserError
 from benchmark.measure import Alignment, Measure
 from benchmark.report import records
+from benchmark.report.failure import failure
 from benchmark.run.checkpoint import RunCheckpoint, to_resume
 from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
@@ -174,7 +175,12 @@ def run(
         "status": "diverged" if diverged else "ok",
         "epochs_trained": len(recorder.curve),
         "ended_by": "divergence" if diverged else "stop" if stopped else "epochs",
-        "dataset": {"name": row.data["name"], "sha256": data.sha256, **data.sizes},
+        "dataset": {
+            "name": row.data["name"],
+            "sha256": data.sha256,
+            "classes": data.classes,
+            **data.sizes,
+        },
         "metrics": metrics,
         "curve": recorder.curve,
         "alignment": alignment,
@@ -196,6 +202,8 @@ def run(
     }
     if trainer.is_global_zero:
         records.save(results, record, overwrite=overwrite)
+        if failed := failure(record):
+            print(f"{row.title} seed {seed} {failed}")
     return record
 
 

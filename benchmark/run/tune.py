@@ -28,7 +28,7 @@ from benchmark.errors import UserError
 from benchmark.report import studies
 from benchmark.report.files import write_atomically
 from benchmark.run.environment import now
-from benchmark.run.parse import Names, names_in, read_named
+from benchmark.run.parse import Names, names_in, read_default, read_named
 from benchmark.run.search import Search
 from benchmark.streams import stream_seed
 
@@ -111,11 +111,13 @@ def recorded(search: Search, search_seed: int, results: Path) -> studies.Study:
 def _search(front: PlainNamespace, args: list[str]) -> Search:
     if front.config:
         names, path = names_in(front.config), front.config
+        config = read_named(names, path)
     else:
         names = Names(front.algorithm, front.dataset, front.network)
         names.check()
         path = names.default_config
-    return Search(names, read_named(names, path), args, front.space, str(path))
+        config = read_default(names)
+    return Search(names, config, args, front.space, str(path))
 
 
 def _sampler(search: Search, search_seed: int, n: int) -> optuna.samplers.BaseSampler:

@@ -4,10 +4,12 @@ import re
 
 import pytest
 
-from benchmark.run.parse import CONFIGS, Names, names_in, read_config, read_row
+from benchmark.networks import NETWORKS
+from benchmark.run.parse import CONFIGS, Names, names_in, read_config, read_default, read_row
 
 COMPLETE = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
 OURS = sorted((CONFIGS / "bench").glob("*.yaml"))
+SHARED = [path for path in OURS if path.stem.split("-")[-1] in NETWORKS]
 
 
 @pytest.mark.parametrize("path", COMPLETE, ids=lambda p: f"{p.parent.name}/{p.stem}")
@@ -36,7 +38,7 @@ def test_other_comments_are_no_reasons():
     assert not reasons("# 784-1024-10, plain.\noptim: {lr: 0.1}  # guess: 0.1")
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in OURS if p not in SHARED], ids=lambda p: p.stem)
 def test_our_own_row(path):
     """Its file name is its place: <algorithm>.yaml or <dataset>-<network>-<algorithm>.yaml."""
     config = read_config(path)
@@ -45,6 +47,18 @@ def test_our_own_row(path):
     names = Names(algorithm, dataset, network)
     assert names.default_config == path
     assert read_row(names, path, []).algorithm["name"] == algorithm == config["algorithm"]["name"]
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda p: p.stem)
+def test_settings_for_all_algorithms_lie_below_an_algorithms_own(path):
+    dataset, network = path.stem.split("-")
+    for algorithm in ("dfa", "drtp"):
+        names = Names(algorithm, dataset, network)
+        config, own = read_default(names), read_config(names.default_config)
+        for group, options in own.items():
+            assert config[group].items() >= options.items()
+        for group, options in read_config(path).items():
+            assert (options | own.get(group, {})).items() <= config[group].items()
 
 
 def test_the_name_asked_for_is_taken_before_the_files():

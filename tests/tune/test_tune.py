@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import optuna
@@ -13,7 +12,7 @@ import pytest
 import yaml
 from lightning.pytorch import Trainer
 
-from benchmark.cli import main
+from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
 from benchmark.run.bench import rows_to_run
 from benchmark.run.parse import CONFIGS, Names, read_config
@@ -68,8 +67,7 @@ def test_the_start_comes_first_and_is_improved_on(searched):
 def test_the_best_row_is_a_config_for_bench(searched):
     params, value = max(judged(searched), key=lambda setting: setting[1])
     (path,) = searched.glob("tune/*/best.yaml")
-    front = Namespace(config=[path], baseline="true")
-    (job,) = rows_to_run(front, [])
+    (job,) = rows_to_run(*_bench_front(["--config", str(path), "--baseline", "false"]))
     assert job.row.optim["lr"] == params["optim.lr"]
     assert job.row.algorithm["feedback_scale"] == params["algorithm.feedback_scale"]
     assert job.row.network["hidden"] == [16] and job.row.epochs == 1
