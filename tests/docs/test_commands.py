@@ -1,0 +1,116 @@
+"""Every command that is documented (README, make help, the usage text) runs, at no cost.
+
+What takes time is left out: training, timing, and the judgement of a search's settings.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmark.cli import COMMANDS, USAGE, main
+from benchmark.run.runner import Machine, run_folder
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+CONTINUED = re.compile(r"\\\n\s*")
+RECORD = sorted((ROOT / "results" / "records").glob("mnist-mlp-dfa-*-s0.json"))[0]
+
+HELP = [  # each variable that `make help` names, and each target, if README does not have it
+    "make bench ALGO=fa,dfa DATASET=mnist5k NETWORK=mlp SEEDS=2 EPOCHS=1 DEVICES=1 AGAIN=1",
+    "make bench CONFIG=configs/frenkel2021_drtp SEEDS=1",
+    f"make rerun RECORD=results/records/{RECORD.name}",
+]
+
+
+def documented():
+    """The commands as written, one line each."""
+    texts = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    inline = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
+    lines = [CONTINUED.sub("", text).splitlines() for text in (*texts, USAGE)]
+    lines = [line.split(" #")[0].strip() for text in lines for line in text]
+    known = re.compile(r"make \w+|(srun )?(\.venv/bin/)?python -m benchmark \w+ -")
+    return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)})
+
+
+def arguments(command):
+    """What a command hands to ``benchmark``: a list for each time it is called."""
+    if command.startswith("make"):
+        dry = ["make", "-n", "-o", ".venv/.installed", *shlex.split(command)[1:]]
+        done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True)
+        command = CONTINUED.sub("", done.stdout)
+    command = command.replace("${rows[$SLURM_ARRAY_TASK_ID]}", "bp").replace("/data/imagenet", ".")
+    return [
+        shlex.split(line.split("-m benchmark ")[1])
+        for line in command.splitlines()
+        if "-m benchmark " in line
+    ]
+
+
+def recorded_run(row, seed, machine, results, **_):
+    run_folder(results, row, seed).mkdir(parents=True)
+    return json.loads(RECORD.read_text())
+
+
+def judged(search, row, runs):
+    runs.mkdir()
+    return 50.0, 0
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with what a clone has, in which nothing is trained; gives the rows of bench."""
+    (tmp_path / "results" / "records").mkdir(parents=True)
+    shutil.copy(RECORD, tmp_path / "results" / "records")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "row.yaml").write_text(
+        "algorithm: {name: dfa}\ndata: {name: mnist5k}\nnetwork: {name: mlp}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Machine, "check", lambda machine: None)
+    rows = []
+    monkeypatch.setattr("benchmark.run.bench.run_rows", lambda jobs, *_: rows.extend(jobs))
+    monkeypatch.setattr("benchmark.run.rerun.run", recorded_run)
+    monkeypatch.setattr("benchmark.run.perf.measure", lambda *_: dict.fromkeys(
+        ("ours", "bare", "products"), 1.0))  # fmt: skip
+    for part in ("perf_settling", "perf_synapse"):
+        monkeypatch.setattr(f"benchmark.measure.{part}.report", lambda: "")
+    return rows
+
+
+@pytest.mark.parametrize("command", documented())
+def test_a_documented_command_runs(command, folder, monkeypatch):
+    if "tune" in command:
+        search = pytest.importorskip("benchmark.run.tune").Search
+        monkeypatch.setattr(search, "judge", judged)
+    for args in arguments(command):
+        try:
+            assert main(args) == 0
+        except SystemExit as end:  # of --help and --print_config
+            assert not end.code
+        assert args[0] != "bench" or folder or not {"--help", "--print_config"}.isdisjoint(args)
+
+
+def test_all_that_is_documented_is_found():
+    commands = documented()
+    assert "make bench ALGO=dfa" in commands and len(commands) > 15
+    said = {args[0] for command in commands for args in arguments(command)}
+    assert said >= set(re.findall(r"\$\(BENCH\) (\w+)", MAKEFILE))
+    assert set(re.findall(r"^  (\w+) ", USAGE, flags=re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_variable_of_make_help_is_an_option():
+    (args,) = arguments(HELP[0])
+    variables = {"algorithm": "fa,dfa", "dataset": "mnist5k", "network": "mlp", "seeds": "2"}
+    variables |= {"epochs": "1", "machine.devices": "1"}
+    assert args == ["bench", *(w for k, v in variables.items() for w in (f"--{k}", v)), "--again"]
+    help_line = next(line for line in MAKEFILE.splitlines() if "bench takes" in line)
+    named = set(re.findall(r"\b([A-Z]+)=", help_line))
+    assert named <= set(re.findall(r"\b([A-Z]+)=", HELP[0])) | {"ARGS"}
