@@ -85,9 +85,9 @@ def _threads(count: int | None) -> Iterator[None]:
 def judge(then: Record, now: Record) -> tuple[bool, str]:
     """Whether two runs of one row and seed are equal, and that in a sentence.
 
-    Runs that differ by rounding part within some epochs and end like runs of two seeds. So their
-    test accuracies may differ by up to three standard errors of one, binomial, on the test set:
-    more than seeds differ by as a rule, so a small change of the code can hide in it.
+    Rounding errors grow in training, so that on another machine the runs part. Their test
+    accuracies may then differ by up to three standard errors of one, binomial, on the test set. A
+    small change of the code can hide in that.
     """
     if then.get("weights_sha256") == now["weights_sha256"]:
         return True, f"equal bits: weights_sha256 {now['weights_sha256'][:12]} both times"

@@ -8,11 +8,13 @@ import yaml
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
+from benchmark.report.records import read
 from benchmark.run.bench import rows_to_run
-from benchmark.run.parse import Names, read_row
+from benchmark.run.parse import CONFIGS, Names, names_in, read_row
 
 DFA = {"algorithm": {"name": "dfa"}, "data": {"name": "mnist5k"}, "network": {"name": "mlp"}}
 DFA |= {"epochs": 3, "optim": {"lr": 0.3}}
+RECORDS = sorted((CONFIGS.parent / "results" / "records").glob("*-s0.json"))
 
 
 def jobs(*args):
@@ -75,6 +77,11 @@ def test_a_record_gives_its_row(tmp_path):
     assert again.row == job.row and again.origin["config"] == "record.json"
 
 
+@pytest.mark.parametrize("path", RECORDS, ids=lambda p: p.stem)
+def test_every_record_of_ours_is_a_config_of_its_row(path):
+    assert read_row(names_in(path), path, []).hash == read(path)["row_hash"]
+
+
 @pytest.mark.parametrize("option", ["algorithm", "dataset", "network"])
 def test_files_beside_names_are_refused(folder, option):
     with pytest.raises(UserError, match=f"leave out --{option}"):
@@ -125,7 +132,7 @@ def test_origin_tells_the_row_however_options_are_written(form, tmp_path):
     said = [*form, "--variant", "a --b c", "--seeds", "2", *places, "--data.val_size", "9"]
     *_, job = jobs(*said)
     made = job.origin
-    assert made["config"] == "configs/bench/dfa.yaml"
+    assert made["config"] == "configs/bench/mnist5k-mlp-dfa.yaml"
     names = ["--algorithm=dfa", "--dataset=mnist5k", "--network=mlp"]
     assert made["options"][:3] == names
     for option in ("--network.hidden=[5, 6]", "--optim.lr=0.3", "--variant=a --b c"):

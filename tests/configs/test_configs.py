@@ -43,7 +43,7 @@ def test_our_own_row(path):
     """Its file name is its place: <algorithm>.yaml or <dataset>-<network>-<algorithm>.yaml."""
     config = read_config(path)
     *place, algorithm = path.stem.split("-")
-    dataset, network = place or ("mnist5k", config.get("network", {}).get("name", "mlp"))
+    dataset, network = place or ("cifar100", config.get("network", {}).get("name", "mlp"))
     names = Names(algorithm, dataset, network)
     assert names.default_config == path
     assert read_row(names, path, []).algorithm["name"] == algorithm == config["algorithm"]["name"]

@@ -19,13 +19,14 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 CONTINUED = re.compile(r"\\\n\s*")
-RECORD = sorted((ROOT / "results" / "records").glob("mnist-mlp-dfa-*-s0.json"))[0]
+RECORD = ROOT / re.findall(r"RECORD=(\S+)", README)[0]
 
 HELP = [  # each variable that `make help` names, and each target, if README does not have it
     "make bench ALGO=fa,dfa DATASET=mnist5k NETWORK=mlp SEEDS=2 EPOCHS=1 DEVICES=1 AGAIN=1",
     "make bench CONFIG=configs/frenkel2021_drtp SEEDS=1",
-    f"make rerun RECORD=results/records/{RECORD.name}",
+    "make perf",
 ]
+OWN = "make bench ALGO=mine"  # of an algorithm that a reader adds
 
 
 def documented():
@@ -35,8 +36,9 @@ def documented():
     inline = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
     lines = [CONTINUED.sub("", text).splitlines() for text in (*texts, USAGE)]
     lines = [line.split(" #")[0].strip() for text in lines for line in text]
+    inline = [code for code in inline if not re.fullmatch(r"make \w+", code)]  # a name, no command
     known = re.compile(r"make \w+|(srun )?(\.venv/bin/)?python -m benchmark \w+ -")
-    return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)})
+    return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)} - {OWN})
 
 
 def arguments(command):
