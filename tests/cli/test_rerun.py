@@ -8,7 +8,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
-from benchmark.report.failure import chance, failure
+from benchmark.report.failure import failure
 from benchmark.run.rerun import judge
 
 TINY = ["--epochs", "2", "--seeds", "[1]", "--network.hidden=[4]", "--baseline", "false"]
@@ -160,8 +160,7 @@ def test_noise_is_three_standard_errors(then, now, equal):
 def test_a_run_at_chance_has_failed():
     always_one = result(11.35)  # the share of the digit 1 in MNIST's test set
     assert "ended at chance: test 11.35 %" in failure(always_one)
-    assert not failure(result(12.5))
-    assert chance(10, 1000) == pytest.approx(12.846, abs=1e-3)
+    assert not failure(result(12.6))
     assert failure(result(0, "diverged")) == "diverged in epoch 1 of 5"
     del always_one["dataset"]["classes"]
     assert not failure(always_one)
