@@ -47,10 +47,9 @@ perf: setup  ## time our training steps against bare PyTorch loops
 	@$(BENCH) perf $(ARGS)
 	@$(BENCH) perf --parts
 
-TRIALS ?= 20
 tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
 	@$(BENCH) tune $(call option,ALGO,--algorithm) $(call option,DATASET,--dataset) \
-	  $(call option,NETWORK,--network) --trials $(TRIALS) $(call option,EPOCHS,--epochs) $(ARGS)
+	  $(call option,NETWORK,--network) --trials $(or $(TRIALS),20) $(call option,EPOCHS,--epochs) $(ARGS)
 
 list: setup  ## algorithms, networks and datasets by name
 	@$(BENCH) list

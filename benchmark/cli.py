@@ -127,12 +127,19 @@ def table(args: list[str]) -> None:
     parser = _Parser(
         prog="python -m benchmark table", description=table.__doc__, allow_abbrev=False
     )
-    parser.add_argument("--paper", required=True, help="a key of results/published/papers.csv")
+    parser.add_argument(
+        "--paper", required=True,
+        help="a key of results/published/papers.csv; equal for the equal-budget board",
+    )  # fmt: skip
+    parser.add_argument("--trials", type=int, default=12, help="of each search, for equal")
     parser.add_argument("--only", help="the tables of one dataset, or the id of one table")
     parser.add_argument("--seeds", default="5", help="how many, or a list such as [0,1,2]")
     parser.add_argument("--results", type=Path, default=Path("results"))
     add_options(parser)
     front, rest = parser.parse_known_args(args)
+    if front.paper == "equal":
+        _equal(front, rest)
+        return
     rows = table_rows(front.paper, front.only, front.seeds, rest)
     jobs = run_jobs(rows, front.results)
     where = place_of(front, rows, len(jobs))
@@ -141,6 +148,24 @@ def table(args: list[str]) -> None:
     outcome = run_queue(jobs, front.results, where)
     if not outcome.left:
         print(write_tables(front.results, front.paper, front.only))
+        outcome.check()
+
+
+def _equal(front: PlainNamespace, places: list[str]) -> None:
+    from benchmark.suite.launch.table import free_options, seeds_asked
+    from benchmark.suite.tables.equal import write_equal
+
+    if front.trials < 1:
+        raise UserError(f"trials is {front.trials}: it must be at least 1")
+    seeds = seeds_asked(front.seeds)
+    options = [f"{name}={value}" for name, value in free_options(places).items()]
+    try:
+        from benchmark.suite.launch.board import train_board
+    except ModuleNotFoundError as error:
+        raise UserError(f"the searches need {error.name}: pip install -e '.[tune]'") from error
+    outcome = train_board(front, seeds, options)
+    if not outcome.left:
+        print(write_equal(front.results, front.only))
         outcome.check()
 
 

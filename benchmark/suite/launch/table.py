@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 
 from benchmark.errors import UserError
@@ -24,13 +25,7 @@ def table_rows(paper: str, only: str | None, seeds: str, args: list[str]) -> lis
         args: options for every row that knows them; those that would make it another row are
             refused.
     """
-    options = _options(args)
-    for name in options:
-        if not name.startswith(FREE):
-            raise UserError(
-                f"{name} would change the published settings; a table takes "
-                f"{', '.join(FREE[:-2])}, --machine.* and --measure.*, bench takes all options"
-            )
+    options = free_options(args)
     rows, unknown = [], set(options)
     for config in manifest.read(paper).configs(only):
         path = CONFIGS / config
@@ -42,6 +37,34 @@ def table_rows(paper: str, only: str | None, seeds: str, args: list[str]) -> lis
     if rows and unknown:
         raise UserError(f"unknown option {min(unknown)}")
     return rows
+
+
+def free_options(args: list[str]) -> dict[str, str]:
+    """Option -> value. Raises UserError for one that would make a row another row."""
+    options = _options(args)
+    for name in options:
+        if not name.startswith(FREE):
+            raise UserError(
+                f"{name} would change the table's settings; a table takes "
+                f"{', '.join(FREE[:-2])}, --machine.* and --measure.*, bench takes all options"
+            )
+    return options
+
+
+def seeds_asked(text: str) -> list[int]:
+    """The seeds that ``--seeds`` asks for: how many, or a list.
+
+    Raises:
+        UserError: neither of both, or none.
+    """
+    try:
+        asked = json.loads(text)
+        seeds = list(range(asked)) if isinstance(asked, int) else sorted(map(int, asked))
+    except (ValueError, TypeError):
+        seeds = []
+    if not seeds or seeds[0] < 0:
+        raise UserError(f"seeds {text}: give how many (at least 1), or a list like [0,1,2]")
+    return seeds
 
 
 def _options(args: list[str]) -> dict[str, str]:

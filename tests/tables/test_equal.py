@@ -1,0 +1,90 @@
+"""The equal-budget board is a function of studies and records, and counts what failed."""
+
+import csv
+
+import pytest
+
+from benchmark.report import records, studies
+from benchmark.suite.tables.equal import COLUMNS, write_equal
+from tests.records.conftest import make_record
+
+TEST = {  # rule -> accuracies of the seeds 0, 1, ..; None is a seed that diverged
+    "bp": [98.0, 98.2, 98.1],
+    "dfa": [97.0, 97.3, 97.1],
+    "fa": [97.5, None, 11.0],
+}
+
+
+def study(rule, chosen):
+    trials = [
+        {"setting": {"optim.lr": lr}, "row_hash": h, "status": "ok", "val_acc": acc}
+        for lr, h, acc in ((0.1, "e" * 12, 90.0), (chosen, rule_hash(rule), 97.0))
+    ]
+    row = make_record({"row.algorithm.name": rule, "row.variant": "equal"})["row"]
+    return {
+        "schema": 1, "title": f"mnist-mlp-{rule}-equal-x", "row": row, "seeds": [1000],
+        "space": {"optim.lr": "0.001:1:log"}, "search_seed": 0, "trials": trials,
+    }  # fmt: skip
+
+
+def rule_hash(rule):
+    return str(list(TEST).index(rule) + 1) * 12
+
+
+@pytest.fixture
+def results(tmp_path):
+    for rule, accuracies in TEST.items():
+        studies.save(tmp_path, study(rule, chosen=0.002 if rule == "dfa" else 0.1 + 1e-3))
+        for seed, acc in enumerate(accuracies):
+            lost = {} if acc else {"status": "diverged", "metrics": {}}
+            fields = {"row.algorithm.name": rule, "metrics.test_acc": acc, "metrics.val_acc": acc}
+            made = make_record(fields, row_hash=rule_hash(rule), seed=seed) | lost
+            records.save(tmp_path, made)
+    trial = make_record({"metrics.test_acc": 5.0}, row_hash=rule_hash("bp"), seed=1000)
+    records.save(tmp_path, trial)
+    return tmp_path
+
+
+def written(results):
+    write_equal(results)
+    with (results / "tables" / "equal.csv").open() as file:
+        return {line["algorithm"]: line for line in csv.DictReader(file)}
+
+
+def test_the_csv(results):
+    lines = written(results)
+    assert list(lines) == ["bp", "dfa", "fa"]
+    assert list(lines["bp"]) == COLUMNS
+    bp, dfa, fa = lines.values()
+    assert (bp["trials"], bp["n_seeds"], bp["n_failed"]) == ("2", "3", "0")  # seed 1000 left out
+    assert (bp["test_acc_mean"], bp["test_acc_sd"], bp["diff_bp"]) == ("98.100", "0.100", "")
+    # differences -1.0, -0.9, -1.0: mean -0.9667, sd 0.0577, t(2) = 4.303
+    assert (dfa["diff_bp"], dfa["diff_ci95"]) == ("-0.967", "0.143")
+    assert float(dfa["p_holm"]) == pytest.approx(0.0012, rel=0.05)  # Holm over one p value
+    assert (fa["n_seeds"], fa["n_failed"], fa["test_acc_mean"]) == ("3", "2", "97.500")
+    assert (fa["diff_bp"], fa["diff_ci95"], fa["p_holm"]) == ("-0.500", "", "")
+
+
+def test_the_page_says_the_edge_and_regenerates(results):
+    write_equal(results)
+    page = (results / "tables" / "equal.md").read_text()
+    dfa = next(line for line in page.splitlines() if line.startswith("| dfa"))
+    fa = next(line for line in page.splitlines() if line.startswith("| fa"))
+    assert "0.001" not in fa and "edge" not in fa
+    assert "optim.lr at 0.001" not in dfa  # 10 % off the end: no edge
+    assert "97.13 ± 0.15" in dfa and "3 (2)" in fa
+    before = page, (results / "tables" / "equal.csv").read_bytes()
+    write_equal(results)
+    again = (results / "tables" / "equal.md").read_text()
+    assert before == (again, (results / "tables" / "equal.csv").read_bytes())
+
+
+def test_a_value_at_the_end_of_its_range_is_said(results):
+    studies.save(results, study("dfa", chosen=0.0011))
+    write_equal(results)
+    assert "optim.lr at 0.001" in (results / "tables" / "equal.md").read_text()
+
+
+def test_one_table_is_printed_where_it_is_asked_for(results):
+    assert "mnist" in write_equal(results, "mnist")
+    assert write_equal(results, "cifar10") == ""
