@@ -14,7 +14,7 @@ from benchmark.measure import Measure
 from benchmark.run.bench import Job as RowJob
 from benchmark.run.runner import Machine
 from benchmark.suite.launch.job import RunJob, run_jobs
-from benchmark.suite.launch.local import Local, start_forking
+from benchmark.suite.launch.local import Local
 from benchmark.suite.launch.queue import Outcome, run_queue
 from tests.conformance.rows import row_of
 
@@ -76,8 +76,7 @@ def runs(*algorithms: str, seeds: int = 1, epochs: int = 8) -> list[RunJob]:
 
 def launcher(jobs, results: Path, workers: int = 2):
     """A process that runs a queue. Its exit code is 2 where jobs failed."""
-    start_forking()
-    process = get_context("forkserver").Process(target=_launch, args=(jobs, results, workers))
+    process = get_context("fork").Process(target=_launch, args=(jobs, results, workers))
     process.start()
     return process
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.report import records
+from benchmark.suite.launch import local
 from benchmark.suite.launch import queue as queue_module
 from benchmark.suite.launch.claims import claim
 from benchmark.suite.launch.cost import estimate, seconds_of
@@ -128,3 +129,14 @@ def test_cost_is_as_recorded_else_estimated(tmp_path, monkeypatch):
 
 def test_two_runs_with_one_key_are_one_job(tmp_path):
     assert len(Queue([*runs("bp"), *runs("bp", seeds=2)], tmp_path).pending) == 2
+
+
+def test_workers_are_dealt_to_the_visible_gpus_in_turn(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(local, "run_here", lambda queue, environments: given.append(environments))
+    monkeypatch.setattr(local.torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    run_queue([Fake("a")], tmp_path, local.Gpus("all", per_gpu=2))
+    assert [env["CUDA_VISIBLE_DEVICES"] for env in given[0]] == ["4", "6", "4", "6"]
+    with pytest.raises(UserError, match="gpus 5: this machine has 4, 6"):
+        run_queue([Fake("a")], tmp_path, local.Gpus("5"))

@@ -1,7 +1,7 @@
 """Workers on this machine: one on each core, or several on each GPU.
 
-They are forked from one process that has imported torch and Lightning, once for all of them, and
-has never touched a GPU; so a worker that dies is replaced in no time.
+On Linux they are forks of the launcher, which has imported torch and Lightning, once for all, and
+never touches a GPU or runs a thread of torch's: workers start, and are replaced, in no time.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ from benchmark.errors import UserError
 from benchmark.suite.launch.job import Job, Report, attempt
 from benchmark.suite.launch.progress import Progress, line
 from benchmark.suite.launch.queue import ASK_AGAIN, Queue
-from benchmark.suite.launch.worker import work
+from benchmark.suite.launch.worker import TERM_AGAIN, work
 
 POLL = 0.5  # seconds
 PATIENCE = 60.0  # seconds that workers have to save a checkpoint
@@ -95,9 +96,11 @@ class Worker:
             self.pipe.send(job)
 
     def _start(self) -> None:
-        context = get_context("forkserver")
+        context: Any = get_context("fork" if sys.platform == "linux" else "spawn")
         self.pipe, end = context.Pipe()
-        self.process = context.Process(target=work, args=(end, self.results, self.environment))
+        self.process = context.Process(
+            target=work, args=(end, self.results, self.environment, os.getpid())
+        )
         self.process.start()
         end.close()
 
@@ -128,7 +131,6 @@ class Worker:
 
 def run_here(queue: Queue, environments: list[dict[str, str]]) -> None:
     """Run the queue until it is empty, with one worker in each environment."""
-    start_forking()
     workers = [Worker(queue.results, environment) for environment in environments]
     progress = Progress(queue)
     try:
@@ -144,24 +146,19 @@ def run_here(queue: Queue, environments: list[dict[str, str]]) -> None:
         stop(workers)
 
 
-def start_forking() -> None:
-    """Start the process that workers are forked from; it imports while we go on."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # read by libraries as they are imported, there
-    forkserver.set_forkserver_preload(["benchmark.suite.launch.worker"])
-    forkserver.ensure_running()
-
-
 def stop(workers: list[Worker]) -> None:
     """End all workers, those at work at a checkpoint; a second Ctrl-C ends them at once."""
-    alive = [(w.process, w.pipe) for w in workers if w.process]
-    for _, pipe in alive:
-        pipe.close()
+    alive = [worker.process for worker in workers if worker.process]
+    until = time.monotonic() + PATIENCE
     try:
-        until = time.monotonic() + PATIENCE
-        for process, _ in alive:
-            process.join(max(0.0, until - time.monotonic()))
+        while time.monotonic() < until and any(process.is_alive() for process in alive):
+            for process in alive:
+                process.terminate()  # once more: it may get lost in a destructor
+            for process in alive:
+                process.join(TERM_AGAIN)
     finally:
-        for process, _ in alive:
+        for process in alive:
             if process.is_alive():
                 print("a worker takes too long and is killed", file=sys.stderr)
                 process.kill()
+                process.join()

@@ -1,8 +1,7 @@
 """A worker: a process of one thread that runs job after job, as long as its launcher lives.
 
-It and its launcher share a pipe. Jobs come through it, epochs and reports go back. Its end, be it
-that the launcher stops the worker or that the launcher is dead, is a SIGTERM: the run saves a
-checkpoint and stops.
+It and its launcher share a pipe. Jobs come through it, epochs and reports go back. SIGTERM stops
+it: the run at work saves a checkpoint. Where the launcher is dead, it sends that signal to itself.
 """
 
 from __future__ import annotations
@@ -26,21 +25,29 @@ from benchmark.run.recorder import Recorder
 from benchmark.suite.launch.claims import job_file
 from benchmark.suite.launch.job import Job, attempt
 
-TERM_AGAIN = 10.0  # seconds; a signal may get lost in a destructor, where exceptions are ignored
+LOOK = 1.0  # seconds between two looks at the launcher
+TERM_AGAIN = 5.0  # seconds; a signal may get lost in a destructor, where exceptions are ignored
 
 
-def work(pipe: Connection, results: Path, environment: dict[str, str]) -> None:
-    """The life of a worker. ``environment`` names its GPU."""
+def work(pipe: Connection, results: Path, environment: dict[str, str], launcher: int) -> None:
+    """The life of a worker.
+
+    Args:
+        pipe: to the launcher.
+        results: the results folder.
+        environment: names the worker's GPU.
+        launcher: its process id.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the launcher decides
     signal.signal(signal.SIGTERM, stop)
     os.environ.update(environment)
     keep_freed_memory()
     torch.set_num_threads(1)
     jobs: SimpleQueue[Job] = SimpleQueue()
-    Thread(target=_listen, args=(pipe, jobs), daemon=True).start()
+    Thread(target=_listen, args=(pipe, jobs, launcher), daemon=True).start()
 
     def tell(message: Any) -> None:
-        with suppress(OSError):  # the launcher is dead: the listener knows
+        with suppress(OSError):  # the launcher is dead: the listener sees to it
             pipe.send(message)
 
     Recorder.listeners.append(lambda epoch, epochs: tell((epoch, epochs)))
@@ -50,11 +57,11 @@ def work(pipe: Connection, results: Path, environment: dict[str, str]) -> None:
         report = attempt(job, results, partial(_write_to, log))
         if report.seconds is not None:
             log.unlink(missing_ok=True)
-        tell(report)
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         give_back()
+        tell(report)
 
 
 def stop(*_: Any) -> None:
@@ -62,10 +69,11 @@ def stop(*_: Any) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def _listen(pipe: Connection, jobs: SimpleQueue[Job]) -> None:
+def _listen(pipe: Connection, jobs: SimpleQueue[Job], launcher: int) -> None:
     with suppress(EOFError, OSError):
-        while True:
-            jobs.put(pipe.recv())
+        while os.getppid() == launcher:
+            if pipe.poll(LOOK):
+                jobs.put(pipe.recv())
     while True:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(TERM_AGAIN)
@@ -73,8 +81,7 @@ def _listen(pipe: Connection, jobs: SimpleQueue[Job]) -> None:
 
 def _write_to(log: Path) -> None:
     """What a job prints goes to its log, kept where the job fails."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with log.open("w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    file = log.open("w", buffering=1)
+    for descriptor in (1, 2):
+        os.dup2(file.fileno(), descriptor)
+    sys.stdout = sys.stderr = file
