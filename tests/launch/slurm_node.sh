@@ -19,6 +19,7 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=16817
 SlurmdPort=16818
 CommunicationParameters=NoInAddrAny
+FirstJobId=$((RANDOM + 1))
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -42,17 +43,24 @@ PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
   slurmctld
   slurmd
-  for _ in $(seq 40); do
-    sinfo -h -o %T 2> /dev/null | grep -q idle && return
-    sleep 0.25
-  done
-  echo "the node does not become idle" >&2
-  return 1
+  wait_until 'sinfo -h -o %T | grep -q idle'
 }
 
 stop() {
   scancel --me || true
-  kill "$(cat "$folder/slurmd.pid")" "$(cat "$folder/slurmctld.pid")"
+  wait_until '! squeue -h | grep -q .' || true
+  pids="$(cat "$folder/slurmd.pid") $(cat "$folder/slurmctld.pid")"
+  kill $pids
+  wait_until "! kill -0 $pids"
+}
+
+wait_until() {
+  for _ in $(seq 80); do
+    eval "$1" 2> /dev/null && return
+    sleep 0.25
+  done
+  echo "waited in vain for: $1" >&2
+  return 1
 }
 
 "$1"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def node(tmp_path_factory):
 
 def end(results, *command):
     """Run a command of Slurm that ends the task at work; it must have saved a checkpoint."""
-    wait_for(lambda: list(results.glob("runs/*/last.ckpt")) and owners(results))
+    now = time.time()
+    saved = lambda: any(p.stat().st_mtime > now for p in results.glob("runs/*/last.ckpt"))  # noqa: E731
+    wait_for(lambda: saved() and owners(results))
     subprocess.run(command, check=True)
     wait_for(lambda: not owners(results))
     errors = "".join(path.read_text() for path in results.glob("jobs/slurm/*.err"))
@@ -58,7 +61,7 @@ def test_an_array_ends_with_all_done_and_failures_named(tmp_path):
 
 
 def test_scancel_requeue_and_the_end_of_time_go_on_from_the_checkpoint(tmp_path, capsys):
-    jobs = runs("pepita", epochs=60)
+    jobs = runs("pepita", epochs=100)
     expected = without_interruption(jobs, tmp_path / "undisturbed")
     place = Slurm("main,time=5")
 

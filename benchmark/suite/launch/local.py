@@ -24,7 +24,7 @@ from benchmark.errors import UserError
 from benchmark.suite.launch.job import Job, Report, attempt
 from benchmark.suite.launch.progress import Progress, line
 from benchmark.suite.launch.queue import ASK_AGAIN, Queue
-from benchmark.suite.launch.worker import TERM_AGAIN, work
+from benchmark.suite.launch.worker import work
 
 POLL = 0.5  # seconds
 PATIENCE = 60.0  # seconds that workers have to save a checkpoint
@@ -151,11 +151,10 @@ def stop(workers: list[Worker]) -> None:
     alive = [worker.process for worker in workers if worker.process]
     until = time.monotonic() + PATIENCE
     try:
-        while time.monotonic() < until and any(process.is_alive() for process in alive):
-            for process in alive:
-                process.terminate()  # once more: it may get lost in a destructor
-            for process in alive:
-                process.join(TERM_AGAIN)
+        for process in alive:
+            process.terminate()
+        for process in alive:
+            process.join(max(0.0, until - time.monotonic()))
     finally:
         for process in alive:
             if process.is_alive():

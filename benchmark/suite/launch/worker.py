@@ -26,7 +26,7 @@ from benchmark.suite.launch.claims import job_file
 from benchmark.suite.launch.job import Job, attempt
 
 LOOK = 1.0  # seconds between two looks at the launcher
-TERM_AGAIN = 5.0  # seconds; a signal may get lost in a destructor, where exceptions are ignored
+TERM_AGAIN = 2.0  # seconds; the first may get lost in a destructor, where exceptions are ignored
 
 
 def work(pipe: Connection, results: Path, environment: dict[str, str], launcher: int) -> None:
@@ -66,7 +66,13 @@ def work(pipe: Connection, results: Path, environment: dict[str, str], launcher:
 
 def stop(*_: Any) -> None:
     """Outside of training, where a checkpoint takes the signal, there is nothing to save."""
+    Thread(target=_insist, daemon=True).start()
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def _insist() -> None:
+    time.sleep(TERM_AGAIN)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _listen(pipe: Connection, jobs: SimpleQueue[Job], launcher: int) -> None:
@@ -74,9 +80,7 @@ def _listen(pipe: Connection, jobs: SimpleQueue[Job], launcher: int) -> None:
         while os.getppid() == launcher:
             if pipe.poll(LOOK):
                 jobs.put(pipe.recv())
-    while True:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(TERM_AGAIN)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _write_to(log: Path) -> None:
