@@ -10,7 +10,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench table rerun leaderboard plots perf tune list test check clean
+.PHONY: help setup bench table rerun leaderboard plots perf tune list test lint check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -57,10 +57,12 @@ list: setup  ## algorithms, networks and datasets by name
 test: setup  ## the whole test suite
 	$(PY) -m pytest -n 2 --dist loadgroup
 
-check: setup  ## formatting, lint, types, and the fast tests
+lint: setup  ## formatting, lint and types
 	$(PY) -m ruff format --check benchmark tests
 	$(PY) -m ruff check benchmark tests
 	$(PY) -m mypy
+
+check: lint  ## lint and the fast tests
 	$(PY) -m pytest -n 2 tests/oracle tests/limits tests/records
 
 clean:  ## remove the environment and caches, never results

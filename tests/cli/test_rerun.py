@@ -138,7 +138,7 @@ def test_a_file_that_is_no_record_is_one_line(tmp_path, capsys):
 def result(accuracy, status="ok", weights="a"):
     metrics = {"test_acc": accuracy} if status == "ok" else {}
     record = {"status": status, "weights_sha256": weights, "metrics": metrics, "curve": [{}]}
-    sizes = {"test": 10000, "classes": 10}
+    sizes = {"name": "own", "test": 10000, "classes": 10}
     return record | {"dataset": sizes, "row": {"epochs": 5}}
 
 

@@ -61,8 +61,10 @@ def recorded_run(row, seed, machine, results, **_):
 
 
 def judged(search, row, runs):
+    from benchmark.run.search import Judged
+
     runs.mkdir()
-    return 50.0, 0
+    return Judged(50.0, "ok", {})
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Machine, "check", lambda machine: None)
     rows = []
-    monkeypatch.setattr("benchmark.run.bench.run_rows", lambda jobs, *_: rows.extend(jobs))
+    monkeypatch.setattr("benchmark.run.bench.unrecorded", lambda jobs, *_: rows.extend(jobs) or [])
+    monkeypatch.setattr("benchmark.suite.launch.table.table_rows", lambda *_: [])
     monkeypatch.setattr("benchmark.run.rerun.run", recorded_run)
     monkeypatch.setattr("benchmark.run.perf.measure", lambda *_: dict.fromkeys(
         ("ours", "bare", "products"), 1.0))  # fmt: skip
@@ -90,7 +93,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", documented())
 def test_a_documented_command_runs(command, folder, monkeypatch):
     if "tune" in command:
-        search = pytest.importorskip("benchmark.run.tune").Search
+        search = pytest.importorskip("benchmark.run.search").Search
         monkeypatch.setattr(search, "judge", judged)
     for args in arguments(command):
         try:
