@@ -27,8 +27,8 @@ def test_one_row_for_each_config_as_published():
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--epochs", "1"], "--epochs would change the published settings"),
-        (["--optim.lr=1"], "--optim.lr would change the published settings"),
+        (["--epochs", "1"], "--epochs would change the table's settings"),
+        (["--optim.lr=1"], "--optim.lr would change the table's settings"),
         (["--machine.gpus=1"], "unknown option --machine.gpus"),
         (["stray"], "unexpected 'stray'"),
     ],

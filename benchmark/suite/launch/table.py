@@ -33,7 +33,10 @@ def table_rows(paper: str, only: str | None, seeds: str, args: list[str]) -> lis
         own = [name for name in options if name[2:] in known]
         unknown -= set(own)
         said = [f"--seeds={seeds}", *(f"{name}={options[name]}" for name in own)]
-        rows += rows_to_run(Namespace(config=[path], baseline="false"), said)
+        front = Namespace(
+            algorithm=None, dataset=None, network=None, config=[path], baseline="false"
+        )
+        rows += rows_to_run(front, said)
     if rows and unknown:
         raise UserError(f"unknown option {min(unknown)}")
     return rows
