@@ -14,6 +14,7 @@ from lightning.pytorch import Trainer
 
 from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
+from benchmark.report import studies
 from benchmark.run.bench import rows_to_run
 from benchmark.run.parse import CONFIGS, Names, read_config
 from benchmark.run.search import Search
@@ -36,15 +37,9 @@ def command(results: Path, trials: int, *more: str) -> list[str]:
     ]
 
 
-def trials_of(results: Path) -> list[optuna.trial.FrozenTrial]:
-    (path,) = (results / "tune").glob("*/study.db")
-    study = optuna.load_study(study_name=path.parent.name, storage=f"sqlite:///{path}")
-    return study.trials
-
-
 def judged(results: Path) -> list[tuple[dict, float]]:
-    complete = optuna.trial.TrialState.COMPLETE
-    return [(t.params, t.value) for t in trials_of(results) if t.state == complete]
+    (study,) = studies.load(results)
+    return [(trial["setting"], trial["val_acc"]) for trial in study["trials"]]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +61,7 @@ def test_the_start_comes_first_and_is_improved_on(searched):
 
 def test_the_best_row_is_a_config_for_bench(searched):
     params, value = max(judged(searched), key=lambda setting: setting[1])
-    (path,) = searched.glob("tune/*/best.yaml")
+    (path,) = searched.rglob("*.yaml")
     (job,) = rows_to_run(*_bench_front(["--config", str(path), "--baseline", "false"]))
     assert job.row.optim["lr"] == params["optim.lr"]
     assert job.row.algorithm["feedback_scale"] == params["algorithm.feedback_scale"]
@@ -97,10 +92,9 @@ def test_a_trial_that_was_running_when_killed_is_tried_again(searched, tmp_path,
     monkeypatch.setattr(Search, "judge", killed)
     with pytest.raises(KeyError):
         main(command(tmp_path, trials=2)) and pytest.fail("not killed")
-    assert [t.state.name for t in trials_of(tmp_path)] == ["RUNNING"]
+    assert studies.load(tmp_path) == []
     monkeypatch.setattr(Search, "judge", judge)
     assert main(command(tmp_path, trials=2)) == 0
-    assert [t.state.name for t in trials_of(tmp_path)] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert judged(tmp_path) == judged(searched)[:2]
 
 
@@ -110,7 +104,8 @@ def killed(*_):
 
 def test_a_diverged_setting_counts_as_zero(tmp_path):
     search = Search(NAMES, {}, ROW, [], "test")
-    assert search.judge(search.row({"optim.lr": 1e30}), tmp_path) == (0.0, 1)
+    judged = search.judge(search.row({"optim.lr": 1e30}), tmp_path)
+    assert (judged.val_acc, judged.status) == (0.0, "diverged")
 
 
 def test_kinds_of_ranges():
@@ -170,13 +165,13 @@ def test_bad_input_is_one_clear_line(tmp_path, capsys, arguments, said):
     assert not list(tmp_path.iterdir())
 
 
-def test_broken_storage_is_one_clear_line(searched, tmp_path, capsys):
+def test_a_broken_study_is_one_clear_line(searched, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(command(tmp_path / "file", trials=1)) == 2
-    (path,) = searched.glob("tune/*/study.db")
-    broken = tmp_path / "tune" / path.parent.name / "study.db"
+    (path,) = searched.glob("tune/*.json")
+    broken = tmp_path / "tune" / path.name
     broken.parent.mkdir(parents=True)
-    broken.write_bytes(path.read_bytes()[:5000])
+    broken.write_bytes(path.read_bytes()[:500])
     assert main(command(tmp_path, trials=1)) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and all(line.startswith("error: ") for line in lines)
