@@ -95,7 +95,7 @@ def owners(results: Path) -> set[int]:
     return {int(words[1]) for words in claims if len(words) == 2}
 
 
-def wait_for(condition, seconds: float = 120) -> None:
+def wait_for(condition, seconds: float = 300) -> None:
     """Until it holds."""
     until = time.monotonic() + seconds
     while not condition():
