@@ -75,7 +75,7 @@ class _Parser(PlainParser):
 def bench(args: list[str]) -> None:
     """Train the asked rows with all their seeds, and print them."""
     from benchmark.report import rows_table, write_leaderboard
-    from benchmark.run.bench import rows_to_run, run_rows, unrecorded
+    from benchmark.run.bench import rows_to_run, run_rows, say_failures, unrecorded
     from benchmark.suite.launch.job import run_jobs
     from benchmark.suite.launch.place import place_of
     from benchmark.suite.launch.queue import run_queue
@@ -92,6 +92,7 @@ def bench(args: list[str]) -> None:
     outcome = run_queue(jobs, front.results, where)
     if outcome.left:
         return
+    say_failures(left, front.results)
     if not jobs or outcome.done:
         print(rows_table(write_leaderboard(front.results), [row.row.hash for row in rows]))
     outcome.check()

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.report import records
+from benchmark.report.failure import failure
 from benchmark.report.labels import task_key
 from benchmark.run.choose import Choice, choices
 from benchmark.run.parse import Names, parse, read_row, row_parser, seeds_of, to_row
@@ -120,7 +121,17 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
             if again:
                 shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
             run(job.row, seed, job.machine, results, again, job.measure, job.origin)
+            say_failures([job._replace(seeds=[seed])], results)
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]
+
+
+def say_failures(jobs: list[Job], results: Path) -> None:
+    """A line for each recorded run of these jobs that diverged or ended at chance."""
+    for job in jobs:
+        for seed in job.seeds:
+            record = records.find(results, job.row.hash, seed)
+            if record is not None and (how := failure(record)):
+                rank_zero_only(print)(f"{job.row.title} seed {seed} {how}")
 
 
 def _check_writable(results: Path) -> None:

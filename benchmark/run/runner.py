@@ -20,7 +20,6 @@ from benchmark.distributed import LocalDDP, assert_replicas_equal
 from benchmark.errors import UserError
 from benchmark.measure import Alignment, Measure
 from benchmark.report import records
-from benchmark.report.failure import failure
 from benchmark.run.checkpoint import RunCheckpoint, to_resume
 from benchmark.run.environment import environment, now
 from benchmark.run.recorder import Recorder
@@ -202,8 +201,6 @@ def run(
     }
     if trainer.is_global_zero:
         records.save(results, record, overwrite=overwrite)
-        if failed := failure(record):
-            print(f"{row.title} seed {seed} {failed}")
     return record
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -166,9 +168,13 @@ def test_a_run_at_chance_has_failed():
     assert not failure(always_one)
 
 
-def test_a_run_at_chance_says_so_at_its_end(tmp_path, capsys):
-    assert main(["bench", *TINY, "--results", str(tmp_path), "--optim.lr=0"]) == 0
-    assert "mnist5k-mlp-dfa seed 1 ended at chance: test" in capsys.readouterr().out
+@pytest.mark.parametrize("place", [["--workers=1"], ["--workers=2"], ["--machine.devices=2"]])
+def test_a_run_at_chance_says_so_at_its_end(tmp_path, capfd, place):
+    """In this process, in workers, and in two processes at one run."""
+    options = [*TINY, "--optim.lr=0", "--machine.accelerator=cpu", *place]
+    subprocess.run([sys.executable, "-m", "benchmark", "bench", *options], cwd=tmp_path, check=True)
+    said = capfd.readouterr().out
+    assert said.count("mnist5k-mlp-dfa seed 1 ended at chance: test") == 1
 
 
 def test_already_recorded_says_when_where_and_by_which_commit(recorded, tmp_path, capsys):
