@@ -217,10 +217,12 @@ def tune(args: list[str]) -> None:
     --help) are accepted too; --seeds is 1 by default.
     """
     parser = _Parser(prog="python -m benchmark tune", description=tune.__doc__, allow_abbrev=False)
-    parser.add_argument("--algorithm", default="dfa")
-    parser.add_argument("--dataset", default="mnist5k")
-    parser.add_argument("--network", default="mlp")
-    parser.add_argument("--config", type=Path, help="a complete row instead of the three names")
+    parser.add_argument("--algorithm", help="names with commas, or all; default: dfa")
+    parser.add_argument("--dataset", help="default: mnist5k")
+    parser.add_argument("--network", help="default: the algorithm's own, else mlp")
+    parser.add_argument(
+        "--config", type=Path, action="append", help="a complete row instead of the three names"
+    )
     parser.add_argument("--trials", type=int, default=20, help="settings to judge, in all")
     parser.add_argument(
         "--space", action="append", default=[], metavar="OPTION=RANGE",
@@ -233,7 +235,8 @@ def tune(args: list[str]) -> None:
         from benchmark.run.tune import tune as search
     except ModuleNotFoundError as error:
         raise UserError(f"tune needs {error.name}: pip install -e '.[tune]'") from error
-    print(search(front, rest))
+    for path in search(front, rest):
+        print(path)
 
 
 def migrate(args: list[str]) -> None:

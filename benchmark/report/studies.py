@@ -4,7 +4,7 @@ A study holds its starting ``row``, its ``space`` (option -> range as text), the
 setting was trained with, the ``search_seed``, and its ``trials`` in their order. A trial holds the
 ``setting`` of the searched options, the ``row_hash`` that this makes, its ``status`` (``ok``,
 ``diverged``, ``at chance``), the ``val_acc`` it was judged by (percent at the last epoch, the mean
-over the seeds, 0 for a seed that diverged), and the ``environment`` it ran in.
+over the seeds, 0 for a seed that diverged), its ``environment``, and when it ``finished``.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ def _faults(study: Any) -> Iterator[str]:
     for field, kind in FIELDS.items():
         if not isinstance(study.get(field), kind):
             yield f"{field} is {study.get(field)!r}, not of type {kind.__name__}"
+    if not study["trials"]:
+        yield "it has no trials"
     for n, trial in enumerate(study["trials"]):
         if set(trial.get("setting", ())) != set(study["space"]):
             yield f"trial {n} does not set what the space names"
@@ -106,5 +108,6 @@ def _faults(study: Any) -> Iterator[str]:
         value = trial.get("val_acc")
         if not isinstance(value, int | float) or not 0 <= value <= 100:
             yield f"trial {n} has val_acc {value!r}, not a percentage"
-        if not isinstance(trial.get("row_hash"), str):
-            yield f"trial {n} has no row_hash"
+        for field in ("row_hash", "finished"):
+            if not isinstance(trial.get(field), str):
+                yield f"trial {n} has no {field}"

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from benchmark.errors import UserError
 from benchmark.measure import Measure
+from benchmark.report.failed import at_chance
 from benchmark.run.environment import environment
 from benchmark.run.parse import Names, parse, row_parser, seeds_of, to_row
 from benchmark.run.row import Row
 from benchmark.run.runner import Machine, train
 from benchmark.run.space import ends, parse_space, space_text
-
-CHANCE = 1.25  # times the accuracy of guessing, at most, is at chance
 
 
 class Judged(NamedTuple):
@@ -52,6 +51,7 @@ class Search:
         self.start_row, self.seeds = to_row(options), seeds_of(options)
         self.machine = Machine(**options.machine.as_dict())
         self.machine.check()
+        self.measure = Measure(**options.measure.as_dict())  # of the chosen row's runs, not here
         if self.machine.devices * self.machine.nodes > 1:
             raise UserError("tune runs a trial in one process: leave machine.devices at 1")
         if self.start_row.data.get("val_size") == 0:
@@ -93,7 +93,8 @@ class Search:
             trained = train(row, seed, self.machine, runs / f"{row.hash}-s{seed}", Measure(0))
             diverged |= trained.diverged
             accuracies.append(0.0 if trained.diverged else trained.recorder.curve[-1]["val_acc"])
-        chance = fmean(accuracies) <= CHANCE * 100 / trained.data.classes
+        data = {"dataset": {"name": row.data["name"], "classes": trained.data.classes}}
+        chance = at_chance(data, fmean(accuracies))
         status = "diverged" if diverged else "at chance" if chance else "ok"
         where = environment(trained.algorithm.device, 1, row.precision)
         return Judged(fmean(accuracies), status, where)

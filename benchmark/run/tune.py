@@ -27,8 +27,8 @@ from optuna.trial import create_trial
 from benchmark.errors import UserError
 from benchmark.report import studies
 from benchmark.report.files import write_atomically
+from benchmark.run.choose import choices
 from benchmark.run.environment import now
-from benchmark.run.parse import Names, names_in, read_default, read_named
 from benchmark.run.search import Search
 from benchmark.streams import stream_seed
 
@@ -37,19 +37,25 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 RANDOM_TRIALS = 6  # before TPE has seen enough to model
 
 
-def tune(front: PlainNamespace, args: list[str]) -> Path:
-    """Search until ``front.trials`` settings are judged; the best one's config file is returned.
+def tune(front: PlainNamespace, args: list[str]) -> Iterator[Path]:
+    """Search until ``front.trials`` settings are judged, one algorithm after the other.
 
     Args:
-        front: algorithm, dataset, network, config, trials, space, search_seed, results.
+        front: algorithm, dataset, network, config (see ``choose.choices``), trials, space,
+            search_seed, results.
         args: the remaining command line, typed options of the row.
+
+    Yields:
+        The best setting's config file.
     """
-    search = _search(front, args)
-    record = pursue(search, front.trials, front.search_seed, front.results)
-    start, top = record["trials"][0], studies.best(record)
-    for label, trial in ("start: ", start), ("best:  ", top):
-        print(f"{label}validation accuracy {trial['val_acc']:.2f} with {_said(trial['setting'])}")
-    return _write_best(front.results, search, record)
+    chosen = choices(front)
+    searches = [Search(c.names, c.config, args, front.space, str(c.path)) for c in chosen]
+    for search in searches:
+        record = pursue(search, front.trials, front.search_seed, front.results)
+        for label, trial in ("start: ", record["trials"][0]), ("best:  ", studies.best(record)):
+            setting = _said(trial["setting"])
+            print(f"{label}validation accuracy {trial['val_acc']:.2f} with {setting}")
+        yield _write_best(front.results, search, record)
 
 
 def pursue(search: Search, trials: int, search_seed: int, results: Path) -> studies.Study:
@@ -106,18 +112,6 @@ def recorded(search: Search, search_seed: int, results: Path) -> studies.Study:
         "search_seed": search_seed,
         "trials": [],
     }
-
-
-def _search(front: PlainNamespace, args: list[str]) -> Search:
-    if front.config:
-        names, path = names_in(front.config), front.config
-        config = read_named(names, path)
-    else:
-        names = Names(front.algorithm, front.dataset, front.network)
-        names.check()
-        path = names.default_config
-        config = read_default(names)
-    return Search(names, config, args, front.space, str(path))
 
 
 def _sampler(search: Search, search_seed: int, n: int) -> optuna.samplers.BaseSampler:

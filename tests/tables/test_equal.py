@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from benchmark.errors import UserError
 from benchmark.report import records, studies
 from benchmark.suite.tables.equal import COLUMNS, write_equal
 from tests.records.conftest import make_record
@@ -15,9 +16,15 @@ TEST = {  # rule -> accuracies of the seeds 0, 1, ..; None is a seed that diverg
 }
 
 
-def study(rule, chosen):
+def study(rule, chosen, when="2026-01-02"):
     trials = [
-        {"setting": {"optim.lr": lr}, "row_hash": h, "status": "ok", "val_acc": acc}
+        {
+            "setting": {"optim.lr": lr},
+            "row_hash": h,
+            "status": "ok",
+            "val_acc": acc,
+            "finished": when,
+        }
         for lr, h, acc in ((0.1, "e" * 12, 90.0), (chosen, rule_hash(rule), 97.0))
     ]
     row = make_record({"row.algorithm.name": rule, "row.variant": "equal"})["row"]
@@ -83,6 +90,50 @@ def test_a_value_at_the_end_of_its_range_is_said(results):
     studies.save(results, study("dfa", chosen=0.0011))
     write_equal(results)
     assert "optim.lr at 0.001" in (results / "tables" / "equal.md").read_text()
+
+
+def test_of_two_studies_of_a_rule_the_newer_counts(results):
+    older = study("dfa", chosen=0.0011, when="2026-01-01") | {"title": "mnist-mlp-dfa-equal-y"}
+    studies.save(results, older)
+    write_equal(results)
+    page = (results / "tables" / "equal.md").read_text()
+    assert page.count("| dfa") == 1 and "optim.lr at 0.001" not in page
+
+
+def test_the_chosen_settings_and_failed_trials_are_said(results):
+    lost = study("dfa", chosen=0.05)
+    lost["trials"][0]["status"] = "at chance"
+    studies.save(results, lost)
+    said = "- dfa: optim.lr 0.05; 1 of 2 trials diverged or ended at chance."
+    assert said in write_equal(results).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "edge"),
+    [("log", 0.011, True), ("log", 0.02, False), ("log", 0.98, True), ("lin", 0.07, False),
+     ("lin", 0.05, True), ("int", 9, False), ("int", 10, True), ("choice", "a", False)],
+)  # fmt: skip
+def test_edges_of_ranges(option, value, edge):
+    space = {"log": "0.01:1:log", "lin": "0.01:1", "int": "1:10", "choice": "a,b"}[option]
+    found = studies.at_the_edge({"space": {"x": space}}, {"setting": {"x": value}})
+    assert bool(found) == edge
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"schema": 2}, "schema is 2"),
+        ({"space": None}, "space is None"),
+        ({"trials": []}, "no trials"),
+        ({"space": {"other": "0:1"}}, "trial 0 does not set"),
+        ({"trials": [{"setting": {"optim.lr": 1}, "status": "fine"}]}, "status 'fine'"),
+    ],
+)
+def test_a_broken_study_is_one_line(tmp_path, fault, said):
+    path = studies.save(tmp_path, study("bp", chosen=0.1) | fault)
+    with pytest.raises(UserError, match=said) as error:
+        studies.load(tmp_path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_one_table_is_printed_where_it_is_asked_for(results):

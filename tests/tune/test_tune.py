@@ -87,6 +87,15 @@ def test_killed_and_resumed_is_the_search_undisturbed(searched, tmp_path):
     assert judged(tmp_path) == judged(searched)
 
 
+def test_several_algorithms_one_after_the_other_each_on_its_own_network(tmp_path):
+    rest = ["--trials=1", f"--results={tmp_path}", "--network.hidden=[16]", "--epochs=1"]
+    assert main(["tune", "--algorithm=bp,ep", *rest]) == 0
+    (bp, ep) = studies.load(tmp_path)[::-1]
+    names = [(s["row"]["algorithm"]["name"], s["row"]["network"]["name"]) for s in (bp, ep)]
+    assert names == [("bp", "mlp"), ("ep", "hopfield")]
+    assert len(list(tmp_path.glob("tune/*/best.yaml"))) == 2
+
+
 def test_a_trial_that_was_running_when_killed_is_tried_again(searched, tmp_path, monkeypatch):
     judge = Search.judge
     monkeypatch.setattr(Search, "judge", killed)

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
-from benchmark.measure import Measure
 from benchmark.registry import nearest
 from benchmark.report import studies
 from benchmark.run.bench import Job as RowJob
@@ -98,7 +97,7 @@ class Entry(NamedTuple):
         search, setting = self.search(), studies.best(study)["setting"]
         said = [*self.options, *search.options(setting)]
         origin = {"config": self.config.relative_to(CONFIGS.parent).as_posix(), "options": said}
-        return RowJob(search.row(setting), seeds, search.machine, Measure(), origin)
+        return RowJob(search.row(setting), seeds, search.machine, search.measure, origin)
 
 
 def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, list[Entry]]:

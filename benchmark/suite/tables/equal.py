@@ -29,16 +29,18 @@ Generated from `results/tune/` and `results/records/` by `make table PAPER=equal
 
 Every rule had the same number of trials of a TPE search on validation images, with one seed that is
 not among those reported; then its best setting was trained with the seeds counted here. The
-networks, the data, the mini-batch and the epochs are the same; a rule's optimizer and search space
-are its own (`configs/bench/`, `configs/tune/`). Rules that settle have the energy network of the
-same widths (`hopfield`).
+networks, the data, the mini-batch and the epochs are the same, and the nonlinearity is searched
+(relu or tanh); a rule's optimizer, start and search space are its own (`configs/bench/`,
+`configs/tune/`). Rules that settle have the energy network of the same widths (`hopfield`, with
+biases, its own nonlinearity, and Adam) and are compared with bp on the network of all others.
 
 - **test accuracy**: percent at the last epoch, mean ± sample standard deviation over the seeds that
   did not fail. Seeds that diverged or ended at chance are counted.
 - **minus bp**: mean of the differences seed by seed ± half of its 95 % interval (paired t).
 - **p**: of the paired t test, by Holm over the rules of one table.
-- **at the edge**: options whose best value lies within 5 % of an end of its range: the rule may do
-  better beyond it.
+- **validation**: as test accuracy, on the images that the search chose by.
+- **at the edge**: options whose best value lies within 5 % of an end of its range, on the scale that
+  was searched (log or not): the rule may do better beyond it.
 """
 
 
@@ -53,6 +55,7 @@ class Line(NamedTuple):
     val: dict[int, float]
     test: dict[int, float]
     edges: list[str]
+    setting: str
 
     @property
     def table(self) -> tuple[str, bool]:
@@ -87,25 +90,37 @@ def write_equal(results: Path, only: str | None = None) -> str:
 
 
 def lines(board: Iterable[studies.Study], records: Iterable[Record]) -> Iterable[Line]:
-    """A line for each study of the board, with the records of its best setting."""
+    """A line for each rule of the board: of its newest study, with the best setting's records."""
     rows = by_row(records)
-    for study in board:
+    newest: dict[tuple[str, str, str], studies.Study] = {}
+    for study in sorted(board, key=lambda study: study["trials"][-1]["finished"]):
         row = study["row"]
-        if row.get("variant") != VARIANT or not study["trials"]:
-            continue
+        if row.get("variant") == VARIANT:
+            names = row["data"]["name"], row["network"]["name"], row["algorithm"]["name"]
+            newest[names] = study
+    for names, study in newest.items():
         best = studies.best(study)
         seeds = [r for r in rows.get(best["row_hash"], []) if r["seed"] not in study["seeds"]]
         good = [record for record in seeds if not failed(record)]
         yield Line(
-            row["data"]["name"],
-            row["network"]["name"],
-            row["algorithm"]["name"],
+            *names,
             len(study["trials"]),
             len(seeds),
             {r["seed"]: r["metrics"]["val_acc"] for r in good},
             {r["seed"]: r["metrics"]["test_acc"] for r in good},
             studies.at_the_edge(study, best),
+            _setting(study, best),
         )
+
+
+def _setting(study: studies.Study, best: studies.Trial) -> str:
+    """The chosen setting, and how many trials failed."""
+    chosen = ", ".join(
+        f"{option} {value:.3g}" if isinstance(value, float) else f"{option} {value}"
+        for option, value in best["setting"].items()
+    )
+    lost = sum(trial["status"] != "ok" for trial in study["trials"])
+    return f"{chosen}; {lost} of {len(study['trials'])} trials diverged or ended at chance"
 
 
 def _order(line: Line) -> tuple[str, bool, bool, str]:
@@ -141,13 +156,17 @@ def _cells(rule: Line, pair: Paired | None, p: float | None) -> dict[str, str]:
 
 
 def _page(rules: list[Line], cells: list[dict[str, str]]) -> str:
-    headers = ["rule", "network", "trials", "seeds (failed)", "test accuracy", "minus bp", "p"]
+    headers = [
+        "rule", "network", "trials", "seeds (failed)", "validation", "test accuracy", "minus bp",
+        "p", "at the edge",
+    ]  # fmt: skip
     rows = [
         [
             cell["algorithm"],
             cell["network"],
             cell["trials"],
             f"{cell['n_seeds']} ({cell['n_failed']})",
+            _spread(cell["val_acc"], ""),
             _spread(cell["test_acc_mean"], cell["test_acc_sd"]),
             _spread(cell["diff_bp"], cell["diff_ci95"], "+.2f"),
             cell["p_holm"],
@@ -155,7 +174,8 @@ def _page(rules: list[Line], cells: list[dict[str, str]]) -> str:
         ]
         for rule, cell in zip(rules, cells, strict=True)
     ]
-    return markdown_table([*headers, "at the edge"], rows)
+    chosen = "\n".join(f"- {rule.algorithm}: {rule.setting}." for rule in rules)
+    return f"{markdown_table(headers, rows)}\n\nChosen settings:\n\n{chosen}"
 
 
 def _spread(mean: str, spread: str, form: str = ".2f") -> str:
