@@ -39,8 +39,8 @@ biases, its own nonlinearity, and Adam) and are compared with bp on the network 
 - **minus bp**: mean of the differences seed by seed ± half of its 95 % interval (paired t).
 - **p**: of the paired t test, by Holm over the rules of one table.
 - **validation**: as test accuracy, on the images that the search chose by.
-- **at the edge**: options whose best value lies within 5 % of an end of its range, on the scale that
-  was searched (log or not): the rule may do better beyond it.
+- **at the edge**: options whose best value lies within 5 % of an end of its range, on the scale of
+  the search (log or not): the rule may do better beyond it.
 """
 
 
