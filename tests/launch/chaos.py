@@ -70,7 +70,7 @@ def main(rounds: int) -> None:
             results, victims = Path(scratch, str(i)), random.sample(VICTIMS, 3)
             results.mkdir()
             start = time.monotonic()
-            killed = survive(jobs, results, victims, patience=4.0)
+            killed = survive(jobs, results, victims, patience=1.5)
             check(jobs, results, expected)
             print(f"round {i}: {' '.join(victims)}: {killed} killed at work, all as undisturbed,"
                   f" {time.monotonic() - start:.0f} s", flush=True)  # fmt: skip
