@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -90,9 +92,16 @@ def _launch(jobs, results: Path, workers: int) -> None:
 
 
 def owners(results: Path) -> set[int]:
-    """Process ids of the workers that hold a job."""
-    claims = [path.read_text().split() for path in (results / "jobs").glob("*.claim")]
-    return {int(words[1]) for words in claims if len(words) == 2}
+    """Process ids of the workers that hold a job: their claims are locked."""
+    pids = set()
+    for path in (results / "jobs").glob("*.claim"):
+        with suppress(FileNotFoundError), path.open() as file:
+            words = file.read().split()
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pids |= {int(words[1])} if len(words) == 2 else set()
+    return pids
 
 
 def wait_for(condition, seconds: float = 300) -> None:
