@@ -19,7 +19,7 @@ ASK_AGAIN = 2.0  # seconds between two looks at jobs that run elsewhere
 
 @dataclass
 class Outcome:
-    """Numbers of jobs done, found done, and left to a cluster; (title, reason) of failed ones."""
+    """Numbers of jobs done, found done, and left to others; (title, reason) of failed ones."""
 
     done: int = 0
     skipped: int = 0
@@ -168,7 +168,7 @@ def run_queue(jobs: Iterable[Job], results: Path, where: Place) -> Outcome:
     if not queue.empty:
         with _sigterm_raises():
             where.run(queue)
-    queue.outcome.left = len(queue.pending)
+    queue.outcome.left = len(queue.pending) + len(queue.elsewhere)
     return queue.outcome
 
 
