@@ -13,11 +13,12 @@ start() {
   chmod 400 /etc/munge/munge.key
   munge -n > /dev/null 2>&1 || setpriv --reuid munge --regid munge --clear-groups munged
   host=$(hostname -s)
+  port=$((20000 + RANDOM % 12000))
   cat > "$SLURM_CONF" <<CONF
 ClusterName=one
 SlurmctldHost=$host(127.0.0.1)
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
 CommunicationParameters=NoInAddrAny
 FirstJobId=$((RANDOM + 1))
 SlurmUser=root
