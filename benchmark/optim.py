@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
+from benchmark.errors import UserError
 from benchmark.momentum import MomentumSGD
 from benchmark.rmsprop import RMSprop
 
@@ -48,6 +49,15 @@ class Optim:
     milestones: list[int] = field(default_factory=list)
     gamma: float = 0.1
     t_max: int | None = None
+
+    def check(self) -> None:
+        """Raise UserError for a value of rmsprop or of the schedule that means nothing."""
+        if not 0 <= self.alpha < 1:
+            raise UserError(f"optim.alpha is {self.alpha}: it must be at least 0 and below 1")
+        if not self.eps > 0:
+            raise UserError(f"optim.eps is {self.eps}: it must be above 0")
+        if self.t_max is not None and self.t_max < 1:
+            raise UserError(f"optim.t_max is {self.t_max}: it must be at least 1")
 
     def build(
         self, groups: list[dict[str, Any]], may_absorb: bool = False

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import UserError
 from benchmark.networks.init import BiasInit, Init, draw
 from benchmark.networks.local import LocallyConnected2d
 
@@ -41,10 +42,15 @@ class Dropout(nn.Module):
 
     Args:
         p: probability that a unit is dropped; kept units are scaled by 1 / (1 - p).
+
+    Raises:
+        UserError: for no probability, or one that leaves no unit.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__()
+        if not 0 <= p < 1:
+            raise UserError(f"a dropout is {p}: it must be at least 0 and below 1")
         self.p = p
         self.mask: Tensor | None = None
         self.generator: torch.Generator | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.report.files import write_atomically
+from benchmark.report.files import read_json, write_atomically
 
 Record = dict[str, Any]
 SCHEMA = 1
@@ -63,13 +63,7 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file cannot be read, or is no valid record; the file and the fault are named.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the record {path}: {error}") from error
-    fault = next(_faults(record), None)
-    if fault:
-        raise UserError(f"broken record {path}: {fault}; restore the file or remove it and rerun")
+    record: Record = read_json(path, "record", _faults, "rerun")
     return record
 
 

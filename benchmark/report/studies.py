@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import UserError
-from benchmark.report.files import write_atomically
+from benchmark.report.files import read_json, write_atomically
 
 Study = dict[str, Any]
 Trial = dict[str, Any]
@@ -46,13 +45,7 @@ def read(path: Path) -> Study:
     Raises:
         UserError: the file cannot be read, or is no valid study; the file and the fault are named.
     """
-    try:
-        study = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the study {path}: {error}") from error
-    fault = next(_faults(study), None)
-    if fault:
-        raise UserError(f"broken study {path}: {fault}; restore the file or remove it and search")
+    study: Study = read_json(path, "study", _faults, "search")
     return study
 
 

@@ -192,6 +192,7 @@ def to_row(options: Namespace) -> Row:
         raise UserError("epochs must be at least 1")
     if values["adversarial_eps"] < 0:
         raise UserError("adversarial_eps must be at least 0")
+    Optim(**values["optim"]).check()
     if values["stop"]:
         Stop(**values["stop"]).check()
     if values["published"]:

@@ -170,3 +170,20 @@ def test_all_leaves_out_what_needs_another_network(capsys):
     assert {row.network["name"] for row in rows} == {"mlp"}
     front, rest = _bench_front(["--algorithm", "ep"])
     assert {job.row.network["name"] for job in rows_to_run(front, rest)} == {"hopfield"}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--optim.alpha=3", "optim.alpha is 3.0: it must be at least 0 and below 1"),
+        ("--optim.eps=-1", "optim.eps is -1.0: it must be above 0"),
+        ("--optim.t_max=0", "optim.t_max is 0: it must be at least 1"),
+        ("--network.dropout=1.5", "a dropout is 1.5: it must be at least 0 and below 1"),
+        ("--network.input_dropout=1", "a dropout is 1.0: it must be at least 0 and below 1"),
+    ],
+)
+def test_a_senseless_number_trains_nothing(tmp_path, capsys, option, said):
+    args = ["bench", "--algorithm=dfa", "--baseline=false", "--seeds=1", "--workers=1", option]
+    assert main([*args, f"--results={tmp_path}"]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("records/*.json"))
