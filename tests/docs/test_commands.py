@@ -4,6 +4,7 @@ What takes time is left out: training, timing, and the judgement of a search's s
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -48,7 +49,10 @@ def arguments(command):
     """What a command hands to ``benchmark``: a list for each time it is called."""
     if command.startswith("make"):
         dry = ["make", "-n", "-o", ".venv/.installed", *shlex.split(command)[1:]]
-        done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True)
+        alone = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}  # no make[1]
+        done = subprocess.run(
+            dry, cwd=ROOT, env=alone, capture_output=True, text=True, check=True
+        )  # fmt: skip
         command = CONTINUED.sub("", done.stdout)
     command = command.replace("${rows[$SLURM_ARRAY_TASK_ID]}", "bp").replace("/data/imagenet", ".")
     return [
