@@ -17,13 +17,19 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from benchmark.credit.local import Loss, task_loss
+from benchmark.credit.losses import Loss, task_loss
 from benchmark.credit.true_gradient import fast_sign
-from benchmark.distributed import LocalDDP, average_, average_float_buffers_, gather, own_values
+from benchmark.engine.distributed import (
+    LocalDDP,
+    average_,
+    average_float_buffers_,
+    gather,
+    own_values,
+)
+from benchmark.engine.optim import Optim
 from benchmark.errors import UserError
 from benchmark.networks import Network
-from benchmark.optim import Optim
-from benchmark.replay import Replay
+from benchmark.speed import Replay
 from benchmark.streams import stream, stream_seed
 
 

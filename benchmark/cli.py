@@ -9,8 +9,8 @@ from argparse import Namespace as PlainNamespace
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmark.engine.memory import keep_freed_memory
 from benchmark.errors import UserError
-from benchmark.run.memory import keep_freed_memory
 
 USAGE = """usage: python -m benchmark COMMAND [options]
 
@@ -74,11 +74,12 @@ class _Parser(PlainParser):
 
 def bench(args: list[str]) -> None:
     """Train the asked rows with all their seeds, and print them."""
-    from benchmark.report import rows_table, write_leaderboard
-    from benchmark.run.bench import rows_to_run, run_rows, say_failures, unrecorded
     from benchmark.suite.launch.job import run_jobs
     from benchmark.suite.launch.place import place_of
     from benchmark.suite.launch.queue import run_queue
+    from benchmark.suite.run.bench import rows_to_run, run_rows, say_failures, unrecorded
+    from benchmark.suite.tables import write_leaderboard
+    from benchmark.suite.tables.boards import rows_table
 
     front, rest = _bench_front(args)
     rows = rows_to_run(front, rest)
@@ -154,7 +155,7 @@ def table(args: list[str]) -> None:
 
 def _equal(front: PlainNamespace, places: list[str]) -> None:
     from benchmark.suite.launch.table import free_options, seeds_asked
-    from benchmark.suite.tables.equal import write_equal
+    from benchmark.suite.tables.equal_board import write_equal
 
     if front.trials < 1:
         raise UserError(f"trials is {front.trials}: it must be at least 1")
@@ -180,15 +181,14 @@ def rerun(args: list[str]) -> int:
     parser.add_argument("record", type=Path, help="a file in results/records")
     parser.add_argument("--results", type=Path, default=Path("results"))
     front, rest = parser.parse_known_args(args)
-    from benchmark.run.rerun import rerun as run_again
+    from benchmark.suite.run.rerun import rerun as run_again
 
     return 0 if run_again(front.record, rest, front.results) else 1
 
 
 def leaderboard(args: list[str]) -> None:
     """Boards and papers' tables from the records."""
-    from benchmark.report import write_leaderboard
-    from benchmark.suite.tables import write_tables
+    from benchmark.suite.tables import write_leaderboard, write_tables
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -202,7 +202,7 @@ def leaderboard(args: list[str]) -> None:
 
 def plots(args: list[str]) -> None:
     """Learning curves, alignment angles and accuracy against cost, from the records."""
-    from benchmark.report import write_plots
+    from benchmark.suite.tables import write_plots
 
     parser = _Parser(prog="python -m benchmark plots", description=plots.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -232,7 +232,7 @@ def tune(args: list[str]) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     front, rest = parser.parse_known_args(args)
     try:
-        from benchmark.run.tune import tune as search
+        from benchmark.suite.run.tune import tune as search
     except ModuleNotFoundError as error:
         raise UserError(f"tune needs {error.name}: pip install -e '.[tune]'") from error
     for path in search(front, rest):
@@ -241,7 +241,7 @@ def tune(args: list[str]) -> None:
 
 def migrate(args: list[str]) -> None:
     """Give records of an earlier version this version's row identities."""
-    from benchmark.run.migrate import migrate as give_identities
+    from benchmark.suite.run.migrate import migrate as give_identities
 
     parser = _Parser(prog="python -m benchmark migrate", description=migrate.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -249,14 +249,14 @@ def migrate(args: list[str]) -> None:
 
 
 def perf(args: list[str]) -> None:
-    from benchmark.run.perf import main as measure
+    from benchmark.suite.perf.steps import main as measure
 
     measure(args)
 
 
 def theory(args: list[str]) -> None:
     """Theory beside simulation: numbers and a figure."""
-    from benchmark.theory import main as run_experiment
+    from benchmark.suite.theory import main as run_experiment
 
     parser = _Parser(prog="python -m benchmark theory", description=theory.__doc__)
     run_experiment(parser, args)

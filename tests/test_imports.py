@@ -1,19 +1,50 @@
-"""Imports run one way: report needs no torch, the mathematics no Lightning, none runs upwards."""
+"""Imports run one way: each room knows those below it, and no other."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "benchmark"
-BELOW = {  # room -> rooms it may import from, beside errors, registry and streams
-    "credit": {"credit", "networks"},
-    "networks": {"networks"},
-    "data": {"data"},
-    "report": {"report"},
-    "algorithms": {"algorithms", "algorithm", "credit", "networks", "optim", "measure"},
+ALL = {"errors", "registry", "streams"}
+LIBRARY = {"credit", "networks", "data", "engine", "measure", "algorithm", "algorithms"}
+BELOW = {  # room -> rooms that it may import from, beside its own and ALL
+    "errors": set(),
+    "registry": set(),
+    "streams": set(),
+    "networks": set(),
+    "credit": {"networks"},
+    "data": set(),
+    "speed": set(),
+    "engine": {"credit", "networks", "speed"},
+    "algorithm": {"credit", "networks", "engine"},
+    "measure": {"credit", "networks", "engine"},
+    "algorithms": {"algorithm", "credit", "networks", "engine"},
+    "suite.records": set(),
+    "suite.tables": {"suite.records"},
+    "suite.rows": {*LIBRARY, "suite.records"},
+    "suite.run": {*LIBRARY, "suite.records", "suite.rows"},
+    "suite.perf": {*LIBRARY, "suite.rows", "suite.run"},
+    "suite.theory": LIBRARY,
+    "suite.launch": {*LIBRARY, "suite.records", "suite.rows", "suite.run", "suite.tables"},
 }
-COMMON = {"errors", "registry", "streams"}
+WITHOUT = {  # room -> packages that it does without
+    **dict.fromkeys(("credit", "networks", "speed"), frozenset({"lightning"})),
+    **dict.fromkeys(("suite.records", "suite.tables"), frozenset({"lightning", "torch"})),
+}
+FACE = {"__init__", "__main__", "cli"}  # may import all
+
+
+def room_of(parts):
+    return ".".join(parts[:2]) if parts[0] == "suite" else parts[0]
+
+
+def files():
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if len(parts) > 1 or parts[0] not in FACE:
+            yield path, room_of(parts)
 
 
 def imports(path):
@@ -24,27 +55,35 @@ def imports(path):
             yield from (alias.name for alias in node.names)
 
 
+def faults(path, room):
+    for module in imports(path):
+        package, *parts = module.split(".")
+        if package == "benchmark" and parts:
+            if room_of(parts) not in BELOW[room] | {room} | ALL:
+                yield f"{path.relative_to(PACKAGE)} imports {module}"
+        elif package in WITHOUT.get(room, ()):
+            yield f"{path.relative_to(PACKAGE)} imports {module}"
+
+
 @pytest.mark.parametrize("room", BELOW)
-def test_rooms_import_downwards_only(room):
-    for path in (PACKAGE / room).glob("*.py"):
-        for module in imports(path):
-            parts = module.split(".")
-            if parts[0] == "benchmark" and len(parts) > 1:
-                assert parts[1] in BELOW[room] | COMMON, f"{path.name} imports {module}"
-            assert not (room in ("credit", "networks") and parts[0] == "lightning"), path
-            assert not (room == "report" and parts[0] in ("torch", "lightning")), path
+def test_a_room_imports_from_those_below_it(room):
+    assert not [fault for path, of in files() if of == room for fault in faults(path, of)]
 
 
-def test_the_library_never_imports_the_suite():
-    for path in PACKAGE.rglob("*.py"):
-        if PACKAGE / "suite" not in path.parents and path.name != "cli.py":
-            assert not any(m.startswith("benchmark.suite") for m in imports(path)), path
+def test_every_file_is_in_a_room():
+    rooms = {room for _, room in files()}
+    assert rooms - {"suite.__init__"} == set(BELOW)
 
 
-def test_the_tables_import_only_tables_and_reports():
-    for path in (PACKAGE / "suite" / "tables").glob("*.py"):
-        for module in imports(path):
-            assert module.split(".")[0] not in ("torch", "lightning"), path
-            if module.startswith("benchmark."):
-                room = module.removeprefix("benchmark.").removeprefix("suite.").split(".")[0]
-                assert room in {"tables", "report"} | COMMON, f"{path.name} imports {module}"
+def test_no_room_is_above_itself():
+    for room in BELOW:
+        above, seen = set(BELOW[room]), set()
+        while above:
+            seen |= above
+            above = {under for one in above for under in BELOW[one]} - seen
+        assert room not in seen
+
+
+def test_no_two_files_have_one_name():
+    names = Counter(path.name for path, _ in files() if path.name != "__init__.py")
+    assert not [name for name, n in names.items() if n > 1]

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmark.algorithms.families.targeted import Encoding
 from benchmark.algorithms.sdtp import SDTP
-from benchmark.algorithms.targeted import Encoding
 from benchmark.credit.decoders import Decoder
-from benchmark.credit.local import one_hot, prediction
+from benchmark.credit.losses import one_hot, prediction
 from benchmark.networks import Network
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
-from benchmark.credit.local import task_loss
+from benchmark.credit.losses import task_loss
 
 
 class BP(Algorithm):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.settled import Settled
-from benchmark.credit.local import task_loss
+from benchmark.algorithms.families.settled import Settled
+from benchmark.credit.losses import task_loss
 from benchmark.credit.settling import settle
 from benchmark.errors import UserError
 from benchmark.networks import Network

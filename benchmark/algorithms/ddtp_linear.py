@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.targeted import Encoding, Targeted
+from benchmark.algorithms.families.targeted import Encoding, Targeted
 from benchmark.credit.decoders import DirectDecoder
-from benchmark.credit.local import output_error
+from benchmark.credit.losses import output_error
 from benchmark.credit.targets import layer_losses, squared_distance
 from benchmark.networks import Network
 from benchmark.networks.init import Init

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
-from benchmark.credit.local import forward_cut, local_update, output_error
+from benchmark.credit.losses import forward_cut, local_update, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
-from benchmark.credit.local import (
+from benchmark.credit.angles import angle, direct_pairs
+from benchmark.credit.losses import (
     forward_cut_unpooled,
     local_update,
     one_hot,
     output_error,
 )
-from benchmark.measure.angles import angle, direct_pairs
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
 

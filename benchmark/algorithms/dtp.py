@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.targeted import Encoding, Targeted
-from benchmark.credit.local import output_error, task_loss
+from benchmark.algorithms.families.targeted import Encoding, Targeted
+from benchmark.credit.losses import output_error, task_loss
+from benchmark.credit.target_angles import relative_error
 from benchmark.credit.targets import difference_targets, layer_losses, squared_distance
-from benchmark.measure.targets import relative_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init
 

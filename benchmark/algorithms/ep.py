@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.settled import Settled
+from benchmark.algorithms.families.settled import Settled
 from benchmark.credit.settling import Phi, States, one_hot_targets, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.feedback import convert
-from benchmark.credit.local import task_loss
+from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
 

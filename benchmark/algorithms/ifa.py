@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
-from benchmark.credit.local import local_update, output_error
+from benchmark.credit.losses import local_update, output_error
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw

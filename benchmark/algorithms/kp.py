@@ -1,6 +1,6 @@
 """Kolen-Pollack learning (Kolen & Pollack 1994; Akrout et al. 2019)."""
 
-from benchmark.algorithms.learned_feedback import LearnedFeedback
+from benchmark.algorithms.families.learned_feedback import LearnedFeedback
 
 
 class KP(LearnedFeedback):

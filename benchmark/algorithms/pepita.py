@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.modulated import Modulated
-from benchmark.credit.local import local_update, output_error
-from benchmark.credit.modulated import per_position
+from benchmark.algorithms.families.modulated import Modulated
+from benchmark.credit.losses import local_update, output_error
+from benchmark.credit.passes import per_position
 from benchmark.networks import Network
 
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.modulated import Modulated
-from benchmark.credit.local import local_update, output_error, prediction
-from benchmark.credit.modulated import per_position
+from benchmark.algorithms.families.modulated import Modulated
+from benchmark.credit.losses import local_update, output_error, prediction
+from benchmark.credit.passes import per_position
 
 
 class PEPITAHebbian(Modulated):

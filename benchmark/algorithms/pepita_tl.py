@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmark.algorithm import Credit
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
-from benchmark.credit.local import local_update, one_hot, prediction
+from benchmark.credit.losses import local_update, one_hot, prediction
 from benchmark.networks import Network
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithm import Credit
-from benchmark.algorithms.learned_feedback import LearnedFeedback
+from benchmark.algorithms.families.learned_feedback import LearnedFeedback
 from benchmark.credit.estimation import (
     NoisePhase,
     Primitives,
@@ -16,7 +16,7 @@ from benchmark.credit.estimation import (
     standardized,
     symmetry,
 )
-from benchmark.credit.local import task_loss
+from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
 
 

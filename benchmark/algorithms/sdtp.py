@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from benchmark.algorithms.dtp import DTP
-from benchmark.algorithms.targeted import Encoding
+from benchmark.algorithms.families.targeted import Encoding
 from benchmark.credit.decoders import Decoder
-from benchmark.credit.local import one_hot, prediction
+from benchmark.credit.losses import one_hot, prediction
 
 
 class SDTP(DTP):

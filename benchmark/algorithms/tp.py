@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from benchmark.algorithms.dtp import DTP
-from benchmark.algorithms.targeted import Encoding
+from benchmark.algorithms.families.targeted import Encoding
 from benchmark.credit.targets import propagated_targets
 
 

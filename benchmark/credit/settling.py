@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.credit.local import Loss, one_hot, task_loss
+from benchmark.credit.losses import Loss, one_hot, task_loss
 from benchmark.networks.block import Block
 
 States = list[Tensor]

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.credit.local import flat
+from benchmark.credit.losses import flat
 
 Map = Callable[[Tensor], Tensor]
 Difference = Callable[[Tensor, Tensor], Tensor]

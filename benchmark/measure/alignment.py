@@ -11,10 +11,10 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from benchmark.credit.angles import angle, direct_pairs, feedback_pairs, norm_ratio, synapses
 from benchmark.credit.true_gradient import symmetric
-from benchmark.distributed import average_
+from benchmark.engine.distributed import average_
 from benchmark.errors import UserError
-from benchmark.measure.angles import angle, direct_pairs, feedback_pairs, norm_ratio, synapses
 from benchmark.measure.untouched import untouched
 from benchmark.streams import stream
 

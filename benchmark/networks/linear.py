@@ -13,7 +13,7 @@ def weight_gradient(W: Tensor, delta: Tensor, x: Tensor) -> Tensor | None:
 
     Args:
         W: the weights; an optimizer that absorbs gradients has left its ``absorb`` on them (see
-            ``benchmark.momentum.MomentumSGD``).
+            ``benchmark.engine.momentum.MomentumSGD``).
         delta: gradient of the synapse's output, ``[..., outputs]``.
         x: the synapse's input, ``[..., inputs]``.
     """

@@ -8,9 +8,10 @@ import yaml
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
-from benchmark.report.records import read
-from benchmark.run.bench import rows_to_run
-from benchmark.run.parse import CONFIGS, Names, names_in, read_row
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.records.records import read
+from benchmark.suite.rows.parse import Names, names_in, read_row
+from benchmark.suite.run.bench import rows_to_run
 
 DFA = {"algorithm": {"name": "dfa"}, "data": {"name": "mnist5k"}, "network": {"name": "mlp"}}
 DFA |= {"epochs": 3, "optim": {"lr": 0.3}}

@@ -10,8 +10,8 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
-from benchmark.report.failure import failure
-from benchmark.run.rerun import judge
+from benchmark.suite.records.failed import failure
+from benchmark.suite.run.rerun import judge
 
 TINY = ["--epochs", "2", "--seeds", "[1]", "--network.hidden=[4]", "--baseline", "false"]
 

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from benchmark.networks import NETWORKS
-from benchmark.run.parse import CONFIGS, Names, names_in, read_config, read_default, read_row
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.parse import Names, names_in, read_config, read_default, read_row
 
 COMPLETE = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
 OURS = sorted((CONFIGS / "bench").glob("*.yaml"))

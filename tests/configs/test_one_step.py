@@ -6,8 +6,10 @@ import pytest
 from benchmark.data.decoded import Decoded, Part
 from benchmark.data.vision import VisionData
 from benchmark.measure import Measure
-from benchmark.run.parse import CONFIGS, names_in, read_row
-from benchmark.run.runner import Machine, train
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.parse import names_in, read_row
+from benchmark.suite.run.runner import train
 
 # What takes seconds a step; these are parsed (test_configs.py), as all others are. Those of
 # ImageNet train on a small tree of images in tests/data.

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from benchmark.run.parse import Names, parse, row_parser, to_row
-from benchmark.run.row import Row
-from benchmark.run.runner import Machine, run, run_folder
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.parse import Names, parse, row_parser, to_row
+from benchmark.suite.rows.row import Row
+from benchmark.suite.run.runner import run, run_folder
 from tests.conformance.rows import stopping_row, told_to_end_in_epoch, two_process_row
 
 

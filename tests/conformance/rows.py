@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
-from benchmark.run.row import Row, build_algorithm, build_data
+from benchmark.suite.rows.parse import Names, parse, read_config, row_parser, to_row
+from benchmark.suite.rows.row import Row, build_algorithm, build_data
 
 # What differs from the default: an algorithm's network, or options that a tiny problem needs.
 SETTLING = ("hopfield", ["--network.hidden=[24,16]", "--network.activation=sigmoid"])

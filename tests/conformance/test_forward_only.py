@@ -3,8 +3,9 @@
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.run.parse import Names, parse, row_parser, to_row
-from benchmark.run.runner import Machine, run
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.parse import Names, parse, row_parser, to_row
+from benchmark.suite.run.runner import run
 from tests.conformance.rows import built, row_of
 
 CPU = Machine(accelerator="cpu")

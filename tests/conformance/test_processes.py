@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.run.runner import Machine, run, run_folder
 from benchmark.streams import stream
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.runner import run, run_folder
 from tests.conformance.rows import OWN_NOISE, built, row_of, stopping_row, two_process_row
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.replay import Replay
-from benchmark.run.runner import Machine, run
+from benchmark.speed import Replay
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.runner import run
 from tests.conformance.rows import row_of
 
 CPU = Machine(accelerator="cpu")

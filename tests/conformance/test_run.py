@@ -17,11 +17,13 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
+from benchmark.engine import checkpoint
 from benchmark.errors import UserError
-from benchmark.replay import Replay
-from benchmark.run import checkpoint, runner
-from benchmark.run.row import Row
-from benchmark.run.runner import Machine, run, run_folder
+from benchmark.speed import Replay
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.row import Row
+from benchmark.suite.run import runner
+from benchmark.suite.run.runner import run, run_folder
 from tests.conformance.rows import built, dying_in_epoch, row_of, told_to_end_in_epoch
 
 CPU = Machine(accelerator="cpu")
@@ -104,7 +106,7 @@ CHILD = """
 import sys
 from pathlib import Path
 import torch
-from benchmark.run.runner import run
+from benchmark.suite.run.runner import run
 from tests.conformance.test_run import OFTEN, dropout_row
 torch.set_num_threads(1)
 run(dropout_row(), 0, OFTEN, Path(sys.argv[1]))

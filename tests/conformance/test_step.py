@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.momentum import MomentumSGD
+from benchmark.engine.momentum import MomentumSGD
 from tests.conformance.rows import THROUGH_SYNAPSES, built, row_of
 
 every = pytest.mark.parametrize("name", list(ALGORITHMS))

@@ -4,8 +4,10 @@ import pytest
 from data_samples import REAL
 
 from benchmark.measure import Measure
-from benchmark.run.parse import CONFIGS, names_in, read_row
-from benchmark.run.runner import Machine, train
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.parse import names_in, read_row
+from benchmark.suite.run.runner import train
 
 ROWS = sorted(CONFIGS.glob("*/imagenet-*.yaml"))
 SAMPLE = REAL / "imagenet-sample"

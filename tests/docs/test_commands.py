@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli import COMMANDS, USAGE, main
-from benchmark.run.runner import Machine, run_folder
-from benchmark.run.search import Judged, Search
 from benchmark.suite.launch.queue import Outcome
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.runner import run_folder
+from benchmark.suite.run.search import Judged, Search
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -85,14 +86,15 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Machine, "check", lambda machine: None)
     rows = []
-    monkeypatch.setattr("benchmark.run.bench.run_rows", lambda jobs, *_: rows.extend(jobs))
-    monkeypatch.setattr("benchmark.suite.launch.queue.run_queue", lambda jobs, *_: rows.extend(
-        jobs) or Outcome())  # fmt: skip
-    monkeypatch.setattr("benchmark.run.rerun.run", recorded_run)
-    monkeypatch.setattr("benchmark.run.perf.measure", lambda *_: dict.fromkeys(
+    monkeypatch.setattr("benchmark.suite.run.bench.run_rows", lambda jobs, *_: rows.extend(jobs))
+    for module in ("queue", "board"):
+        monkeypatch.setattr(f"benchmark.suite.launch.{module}.run_queue", lambda jobs, *_: (
+            rows.extend(jobs) or Outcome()))  # fmt: skip
+    monkeypatch.setattr("benchmark.suite.run.rerun.run", recorded_run)
+    monkeypatch.setattr("benchmark.suite.perf.steps.measure", lambda *_: dict.fromkeys(
         ("ours", "bare", "products"), 1.0))  # fmt: skip
-    for part in ("perf_settling", "perf_synapse"):
-        monkeypatch.setattr(f"benchmark.measure.{part}.report", lambda: "")
+    for part in ("settling_costs", "synapse_costs"):
+        monkeypatch.setattr(f"benchmark.suite.perf.{part}.report", lambda: "")
     return rows
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from benchmark.errors import UserError
 from benchmark.measure import Measure
-from benchmark.run.bench import Job as RowJob
-from benchmark.run.runner import Machine
+from benchmark.suite.launch.cores import Local
 from benchmark.suite.launch.job import RunJob, run_jobs
-from benchmark.suite.launch.local import Local
 from benchmark.suite.launch.queue import Outcome, run_queue
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.bench import Job as RowJob
 from tests.conformance.rows import row_of
 
 # Checkpoints at every chance: a kill falls on any of them.
@@ -126,6 +126,6 @@ def without_interruption(jobs, results: Path) -> dict[str, str]:
 
 def checksums(results: Path) -> dict[str, str]:
     """Key -> checksum of the weights, of all records; every run has one record."""
-    from benchmark.report import records
+    from benchmark.suite.records import records
 
     return {f"{r['row_hash']}-s{r['seed']}": r["weights_sha256"] for r in records.load(results)}

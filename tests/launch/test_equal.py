@@ -7,9 +7,9 @@ import pytest
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
-from benchmark.report import records, studies
-from benchmark.run.search import Search
 from benchmark.suite.launch import board, equal
+from benchmark.suite.records import records, studies
+from benchmark.suite.run.search import Search
 
 RULES = ("bp", "dfa", "ep")
 BUDGET = [

@@ -9,15 +9,15 @@ import sys
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import records
-from benchmark.suite.launch import local
+from benchmark.suite.launch import cores
 from benchmark.suite.launch import queue as queue_module
 from benchmark.suite.launch.claims import claim
+from benchmark.suite.launch.cores import Here
 from benchmark.suite.launch.cost import estimate, seconds_of
 from benchmark.suite.launch.job import Report, attempt
-from benchmark.suite.launch.local import Here
 from benchmark.suite.launch.progress import line
 from benchmark.suite.launch.queue import Outcome, Queue, run_queue
+from benchmark.suite.records import records
 from tests.conformance.rows import row_of
 from tests.launch.jobs import Fake, runs
 
@@ -133,10 +133,10 @@ def test_two_runs_with_one_key_are_one_job(tmp_path):
 
 def test_workers_are_dealt_to_the_visible_gpus_in_turn(tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr(local, "run_here", lambda queue, environments: given.append(environments))
-    monkeypatch.setattr(local.torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(cores, "run_here", lambda queue, environments: given.append(environments))
+    monkeypatch.setattr(cores.torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    run_queue([Fake("a")], tmp_path, local.Gpus("all", per_gpu=2))
+    run_queue([Fake("a")], tmp_path, cores.Gpus("all", per_gpu=2))
     assert [env["CUDA_VISIBLE_DEVICES"] for env in given[0]] == ["4", "6", "4", "6"]
     with pytest.raises(UserError, match="gpus 5: this machine has 4, 6"):
-        run_queue([Fake("a")], tmp_path, local.Gpus("5"))
+        run_queue([Fake("a")], tmp_path, cores.Gpus("5"))

@@ -4,8 +4,9 @@ import pytest
 
 from benchmark.cli import main
 from benchmark.errors import UserError
-from benchmark.run.parse import CONFIGS, names_in, read_row
 from benchmark.suite.launch.table import table_rows
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.parse import names_in, read_row
 from benchmark.suite.tables import manifest
 from tests.launch.jobs import runs
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from benchmark.suite.launch.local import Local
+from benchmark.suite.launch.cores import Local
 from benchmark.suite.launch.queue import run_queue
 from tests.launch.chaos import check, survive
 from tests.launch.jobs import (

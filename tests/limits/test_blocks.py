@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmark.algorithms.dtp import DTP
 from benchmark.credit.decoders import Decoder, encode
-from benchmark.credit.local import local_update
+from benchmark.credit.losses import local_update
 from benchmark.networks.block import Block, nonlinearity
 from benchmark.networks.mlp import MLP
 
@@ -84,7 +84,7 @@ def test_a_difference_of_several_batches_is_that_of_each(activation):
 
 FRESH_PAGES = """
 import resource
-from benchmark.run.memory import keep_freed_memory
+from benchmark.engine.memory import keep_freed_memory
 {call}
 for round in range(20):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

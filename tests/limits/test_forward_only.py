@@ -7,8 +7,8 @@ from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.ff import FF
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
+from benchmark.credit.angles import angle
 from benchmark.credit.mirror import Mirror, mirror_, product
-from benchmark.measure.angles import angle
 from benchmark.networks.mlp import MLP
 
 CLASSES = 4

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from benchmark.momentum import MomentumSGD
+from benchmark.engine.momentum import MomentumSGD
+from benchmark.engine.optim import Optim
 from benchmark.networks.linear import Linear
-from benchmark.optim import Optim
 
 OPTIM = Optim(name="sgd", lr=0.1, momentum=0.9)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from benchmark.optim import Optim
+from benchmark.engine.optim import Optim
 
 
 def rates(optim, epochs):

@@ -2,7 +2,8 @@
 
 import torch
 
-from benchmark.run.runner import Machine, run, run_folder
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.runner import run, run_folder
 from tests.conformance.rows import dying_in_epoch, row_of
 
 

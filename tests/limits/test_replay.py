@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmark.errors import UserError
-from benchmark.replay import Replay
+from benchmark.speed import Replay
 
 N = 5  # calls: taken, recorded, and three times repeated
 

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from benchmark.optim import Optim
-from benchmark.rmsprop import RMSprop
+from benchmark.engine.optim import Optim
+from benchmark.engine.rmsprop import RMSprop
 from benchmark.streams import stream
 
 SHAPES = [(7, 5), (5,)]

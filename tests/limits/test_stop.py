@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.report import records
-from benchmark.run.runner import Machine, run
-from benchmark.run.stop import Stop
+from benchmark.engine.stop import Stop
+from benchmark.suite.records import records
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.run.runner import run
 from tests.conformance.rows import dying_in_epoch, row_of
 
 CPU = Machine(accelerator="cpu")

@@ -10,9 +10,9 @@ from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ldtp import LDTP
 from benchmark.algorithms.sdtp import SDTP
 from benchmark.algorithms.tp import TP
-from benchmark.credit.local import output_error
-from benchmark.measure.angles import angle
-from benchmark.measure.targets import gauss_newton, gradient
+from benchmark.credit.angles import angle
+from benchmark.credit.losses import output_error
+from benchmark.credit.target_angles import gauss_newton, gradient
 from benchmark.networks.bartunov import LocalMNIST
 from benchmark.networks.mlp import MLP
 from benchmark.networks.vgg import VGG

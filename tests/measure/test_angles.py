@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.measure.angles import angle, direct_pairs, feedback_pairs, norm_ratio
+from benchmark.credit.angles import angle, direct_pairs, feedback_pairs, norm_ratio
 from benchmark.networks import NETWORKS
 from benchmark.streams import stream
 

@@ -13,9 +13,10 @@ from benchmark.credit.feedback import convert
 from benchmark.measure import Measure
 from benchmark.measure.alignment import measure
 from benchmark.networks import NETWORKS, Block, Network
-from benchmark.run.parse import Names, parse, row_parser, to_row
-from benchmark.run.runner import Machine, run, train, weights_sha256
 from benchmark.streams import stream
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.parse import Names, parse, row_parser, to_row
+from benchmark.suite.run.runner import run, train, weights_sha256
 from tests.conformance.rows import dying_in_epoch
 
 BP = ALGORITHMS["bp"]

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmark.run.perf import Seen
+from benchmark.suite.perf.steps import Seen
 
 
 def test_seen_products_are_those_of_a_forward_and_backward_pass():

@@ -8,10 +8,10 @@ import pytest
 from benchmark.algorithms import ALGORITHMS
 from benchmark.algorithms.dfa import DFA
 from benchmark.errors import UserError
-from benchmark.report import records
-from benchmark.run.identity import differing
-from benchmark.run.migrate import migrate
-from benchmark.run.parse import Names, parse, read_config, row_parser, to_row
+from benchmark.suite.records import records
+from benchmark.suite.rows.identity import differing
+from benchmark.suite.rows.parse import Names, parse, read_config, row_parser, to_row
+from benchmark.suite.run.migrate import migrate
 
 
 def row_of(name, *args):

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import leaderboard, records, rows_table, write_leaderboard
-from benchmark.report.labels import network_labels
-from benchmark.report.tables import to_readme
+from benchmark.suite.records import records
+from benchmark.suite.records.labels import network_labels
+from benchmark.suite.tables import write_leaderboard
+from benchmark.suite.tables.boards import rows_table, to_readme
+from benchmark.suite.tables.leaderboard import leaderboard
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 GOLDEN = Path(__file__).parent / "golden"
@@ -247,7 +249,7 @@ def test_a_readme_without_marks_is_left_alone(tmp_path, record, text):
 
 def test_reporting_imports_neither_torch_nor_lightning():
     code = (
-        "import sys, benchmark.report, benchmark.report.plots\n"
+        "import sys, benchmark.suite.tables, benchmark.suite.tables.plots\n"
         "sys.exit(bool({'torch', 'lightning', 'torchvision'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 import yaml
 
-from benchmark.report.published import FOLDER, cells
-from benchmark.run.parse import CONFIGS, names_in, read_row
+from benchmark.suite.records.places import CONFIGS, PUBLISHED
+from benchmark.suite.records.published import cells
+from benchmark.suite.rows.parse import names_in, read_row
 
-TABLES = {path.stem: path for path in sorted((FOLDER / "tables").glob("*.yaml"))}
+TABLES = {path.stem: path for path in sorted((PUBLISHED / "tables").glob("*.yaml"))}
 COUNTS = ("generations", "evaluations", "hidden_nodes")
 RATES = {
     name: cell

@@ -3,7 +3,8 @@
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report.published import FOLDER, cells, lookup
+from benchmark.suite.records.places import PUBLISHED
+from benchmark.suite.records.published import cells, lookup
 
 CELLS = cells()
 
@@ -93,8 +94,8 @@ def test_an_unknown_id_lists_near_ones():
 
 
 def test_an_id_that_stands_twice_is_an_error(tmp_path):
-    (tmp_path / "papers.csv").write_text((FOLDER / "papers.csv").read_text())
-    text = (FOLDER / "cells.csv").read_text()
+    (tmp_path / "papers.csv").write_text((PUBLISHED / "papers.csv").read_text())
+    text = (PUBLISHED / "cells.csv").read_text()
     (tmp_path / "cells.csv").write_text(text + text.splitlines()[-1] + "\n")
     with pytest.raises(UserError, match="stands twice"):
         cells(tmp_path)

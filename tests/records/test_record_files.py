@@ -8,7 +8,8 @@ import os
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import records, write_leaderboard
+from benchmark.suite.records import records
+from benchmark.suite.tables import write_leaderboard
 
 
 def files(results):

@@ -3,7 +3,8 @@
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import alignment, plots, records, write_plots
+from benchmark.suite.records import records
+from benchmark.suite.tables import learning, plots, write_plots
 
 PNG = b"\x89PNG\r\n"
 
@@ -53,7 +54,7 @@ def test_measurements_are_by_quantity_and_layer_over_the_seeds_that_finished(rec
         "update/b": [[0, None]],
     }
     lost = record(seed=2, status="diverged", alignment=angles)
-    tables = alignment.measurements([record(alignment=angles), record(seed=1), lost])
+    tables = learning.measurements([record(alignment=angles), record(seed=1), lost])
     assert list(tables) == ["update", "norm_ratio"]
     assert tables["update"]["a"].to_dict() == {0: {0: 90.0, 2: 60.0}}
     assert tables["update"]["b"].isna().all(axis=None)
@@ -61,10 +62,10 @@ def test_measurements_are_by_quantity_and_layer_over_the_seeds_that_finished(rec
 
 def test_layers_stand_in_the_order_of_the_network():
     lists = [["1", "2", "3"], ["input", "1", "3", "4"], ["2"]]
-    assert alignment._in_order(lists) == ["input", "1", "2", "3", "4"]
-    some = alignment._some([str(k) for k in range(57)])
-    assert len(some) == alignment.LEGEND and some[0] == "0" and some[-1] == "56"
-    assert alignment._some(["only"]) == ["only"] and alignment._some([]) == []
+    assert learning._in_order(lists) == ["input", "1", "2", "3", "4"]
+    some = learning._some([str(k) for k in range(57)])
+    assert len(some) == learning.LEGEND and some[0] == "0" and some[-1] == "56"
+    assert learning._some(["only"]) == ["only"] and learning._some([]) == []
 
 
 def test_labels_keep_their_distance_and_move_little():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmark.report.published import cells
-from benchmark.report.statistics import satterthwaite
+from benchmark.suite.records.published import cells
 from benchmark.suite.tables.cells import judge, measure
+from benchmark.suite.tables.intervals import satterthwaite
 from benchmark.suite.tables.statistics import from_published
 from tests.tables.samples import NET, PAPER, compared_with, runs
 

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report import records, studies
-from benchmark.suite.tables.equal import COLUMNS, write_equal
+from benchmark.suite.records import records, studies
+from benchmark.suite.tables.equal_board import COLUMNS, write_equal
 from tests.records.conftest import make_record
 
 TEST = {  # rule -> accuracies of the seeds 0, 1, ..; None is a seed that diverged

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.cli import main
 from benchmark.errors import UserError
-from benchmark.report import records
+from benchmark.suite.records import records
 from benchmark.suite.tables import write_tables
 from benchmark.suite.tables.cells import compare, rows_by_cell
 from benchmark.suite.tables.compared import Entry, beside_bp
@@ -134,7 +134,7 @@ def test_regeneration_is_byte_identical_whatever_the_order_of_the_records(made, 
     write(made)
     assert content(made) == first
     shuffled = random.Random(1).sample(some_records(), len(some_records()))
-    monkeypatch.setattr("benchmark.suite.tables.load", lambda results: shuffled)
+    monkeypatch.setattr("benchmark.suite.tables.write.load", lambda results: shuffled)
     write(made, None)
     assert content(made) == first
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from benchmark.theory import fa_linear, teacher_student
-from benchmark.theory.order_parameters import System, dg_dg_gg, dg_z_g, flow, gg
+from benchmark.suite.theory import fa_linear, teacher_student
+from benchmark.suite.theory.order_parameters import System, dg_dg_gg, dg_z_g, flow, gg
 
 
 def g(z):

@@ -14,11 +14,12 @@ from lightning.pytorch import Trainer
 
 from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
-from benchmark.report import studies
-from benchmark.run.bench import rows_to_run
-from benchmark.run.parse import CONFIGS, Names, read_config
-from benchmark.run.search import Search
-from benchmark.run.space import parse_space, space_text
+from benchmark.suite.records import studies
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.parse import Names, read_config
+from benchmark.suite.run.bench import rows_to_run
+from benchmark.suite.run.search import Search
+from benchmark.suite.run.space import parse_space, space_text
 
 ROW = ["--network.hidden=[16]", "--epochs=1", "--optim.lr=0.003"]
 SPACE = ["--space", "optim.lr=0.001:1:log", "--space", "algorithm.feedback_scale=0.1:10:log"]
@@ -133,7 +134,7 @@ def test_every_space_of_the_suite_fits_its_algorithm(path):
 
 
 def test_a_range_that_yaml_takes_for_a_number(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.run.space.CONFIGS", tmp_path)
+    monkeypatch.setattr("benchmark.suite.run.space.CONFIGS", tmp_path)
     (tmp_path / "tune").mkdir()
     (tmp_path / "tune" / "dfa.yaml").write_text("optim.lr: 1:30")
     with pytest.raises(UserError, match="quote"):

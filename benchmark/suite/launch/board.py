@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.measure import Measure
-from benchmark.report import studies
-from benchmark.run.bench import Job as RowJob
-from benchmark.run.tune import pursue
 from benchmark.suite.launch.cost import seconds_of
 from benchmark.suite.launch.equal import SEARCH_SEED, TRIAL_SEED, Entry, entries
 from benchmark.suite.launch.job import Job, run_jobs
 from benchmark.suite.launch.place import place_of
 from benchmark.suite.launch.queue import Outcome, run_queue
+from benchmark.suite.records import studies
+from benchmark.suite.run.bench import Job as RowJob
+from benchmark.suite.run.tune import pursue
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.networks import NETWORKS
-from benchmark.report import records
-from benchmark.run.row import Row, without_name
 from benchmark.streams import stream
+from benchmark.suite.records import records
+from benchmark.suite.rows.row import Row, without_name
 
 # Training images, their shape and the classes of the data sets that are known by name; an unknown
 # one is taken for the last.

@@ -16,11 +16,12 @@ from typing import NamedTuple
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
 from benchmark.registry import nearest
-from benchmark.report import studies
-from benchmark.run.bench import Job as RowJob
-from benchmark.run.parse import CONFIGS, Names, read_config, read_named
-from benchmark.run.search import Search
-from benchmark.run.space import space_text
+from benchmark.suite.records import studies
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.parse import Names, read_config, read_named
+from benchmark.suite.run.bench import Job as RowJob
+from benchmark.suite.run.search import Search
+from benchmark.suite.run.space import space_text
 
 TRIALS = 12
 SEARCH_SEED = 0

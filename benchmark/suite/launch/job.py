@@ -12,12 +12,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from benchmark.errors import UserError
 from benchmark.measure import Measure
-from benchmark.report import records
-from benchmark.run.bench import Job as RowJob
-from benchmark.run.row import Row
-from benchmark.run.runner import Machine, run, run_folder
 from benchmark.suite.launch.claims import claim
 from benchmark.suite.launch.cost import seconds_of
+from benchmark.suite.records import records
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.row import Row
+from benchmark.suite.run.bench import Job as RowJob
+from benchmark.suite.run.runner import run, run_folder
 
 
 class Job(Protocol):

@@ -7,11 +7,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from benchmark.errors import UserError
-from benchmark.run.bench import Job as RowJob
+from benchmark.suite.launch.cores import Gpus, Here, Local
 from benchmark.suite.launch.cost import is_small
-from benchmark.suite.launch.local import Gpus, Here, Local
 from benchmark.suite.launch.queue import Place
 from benchmark.suite.launch.slurm import Slurm
+from benchmark.suite.run.bench import Job as RowJob
 
 MEMORY = 2 * 2**30  # bytes of the machine's memory for a worker
 

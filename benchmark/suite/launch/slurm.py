@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from benchmark.errors import UserError
-from benchmark.report.files import write_atomically
 from benchmark.suite.launch.job import Job, Report, attempt
 from benchmark.suite.launch.progress import Progress
 from benchmark.suite.launch.queue import Queue
 from benchmark.suite.launch.worker import stop
+from benchmark.suite.records.files import write_atomically
+from benchmark.suite.records.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]  # tasks import the code from here
 POLL = 2.0  # seconds
 
 

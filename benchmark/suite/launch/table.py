@@ -6,10 +6,11 @@ import json
 from argparse import Namespace
 
 from benchmark.errors import UserError
-from benchmark.run.bench import Job as RowJob
-from benchmark.run.bench import rows_to_run
-from benchmark.run.parse import CONFIGS, names_in, row_parser
-from benchmark.run.row import PLACES
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.parse import names_in, row_parser
+from benchmark.suite.rows.row import PLACES
+from benchmark.suite.run.bench import Job as RowJob
+from benchmark.suite.run.bench import rows_to_run
 from benchmark.suite.tables import manifest
 
 FREE = (*(f"--data.{place}" for place in PLACES), "--machine.", "--measure.")

@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 
-from benchmark.run.memory import give_back, keep_freed_memory
-from benchmark.run.recorder import Recorder
+from benchmark.engine.memory import give_back, keep_freed_memory
+from benchmark.engine.recorder import Recorder
 from benchmark.suite.launch.claims import job_file
 from benchmark.suite.launch.job import Job, attempt
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from benchmark.errors import UserError
-from benchmark.report.failed import at_chance, failed
-from benchmark.report.published import Cell, lookup
-from benchmark.report.records import Record, by_row, newest
-from benchmark.report.statistics import sample_mean, sample_sd
+from benchmark.suite.records.failed import at_chance, failed
+from benchmark.suite.records.published import Cell, lookup
+from benchmark.suite.records.records import Record, by_row, newest
+from benchmark.suite.tables.intervals import sample_mean, sample_sd
 from benchmark.suite.tables.manifest import Printed
 from benchmark.suite.tables.statistics import Interval, from_published
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.report.labels import task_key
-from benchmark.report.records import Record
-from benchmark.report.statistics import Paired, holm, paired
+from benchmark.suite.records.labels import task_key
+from benchmark.suite.records.records import Record
 from benchmark.suite.tables.cells import Comparison, compare
+from benchmark.suite.tables.intervals import Paired, holm, paired
 from benchmark.suite.tables.manifest import Manifest, RowSpec, Table
 
 

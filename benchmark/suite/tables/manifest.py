@@ -16,10 +16,10 @@ import yaml
 
 from benchmark.errors import UserError
 from benchmark.registry import nearest
-from benchmark.report.published import FOLDER, lookup
+from benchmark.suite.records.places import CONFIGS, PUBLISHED
+from benchmark.suite.records.published import lookup
 
-TABLES = FOLDER / "tables"
-CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+TABLES = PUBLISHED / "tables"
 STATISTICS = ("test_last", "test_best_val", "train_last", "top5_last")
 
 

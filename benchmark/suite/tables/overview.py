@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmark.report.markup import markdown, markdown_table
 from benchmark.suite.tables.cells import VERDICTS
+from benchmark.suite.tables.markup import markdown, markdown_table
 
 ENOUGH = 3  # seeds
 

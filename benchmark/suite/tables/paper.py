@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tabulate import tabulate
 
-from benchmark.report.markup import markdown, markdown_table, tex
 from benchmark.suite.tables.compared import Compared, Entry
+from benchmark.suite.tables.markup import markdown, markdown_table, tex
 from benchmark.suite.tables.words import BRIEF, RULES, fields, notes
 
 CELLS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
-from benchmark.report.statistics import Paired, half_width, holm, paired, satterthwaite
+from benchmark.suite.tables.intervals import Paired, half_width, holm, paired, satterthwaite
 
 __all__ = ["Interval", "Paired", "from_published", "holm", "paired"]
 

@@ -1,0 +1,1 @@
+"""What turns an Algorithm into training: updates, epochs, checkpoints, processes."""

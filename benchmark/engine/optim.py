@@ -1,0 +1,89 @@
+"""The optimizer and learning-rate schedule of a row, as typed configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+
+from benchmark.engine.momentum import MomentumSGD
+from benchmark.engine.rmsprop import RMSprop
+from benchmark.errors import UserError
+
+
+@dataclass(frozen=True)
+class Optim:
+    """How the update becomes a step.
+
+    Attributes:
+        name: the torch optimizer.
+        lr: learning rate of the forward weights.
+        momentum: for sgd and rmsprop.
+        nesterov: for sgd.
+        betas: for adam and adamw.
+        alpha: share of the old in rmsprop's running mean of squared gradients.
+        eps: added to that mean's root.
+        centered: whether rmsprop divides by the gradient's deviation instead of that root.
+        weight_decay: L2 penalty (decoupled for adamw).
+        clip: largest global gradient norm; none by default.
+        schedule: constant, step (times ``gamma`` at each of ``milestones``, in epochs) or cosine
+            (to zero over ``t_max`` epochs, then up again).
+        milestones: epochs at which schedule ``step`` decays.
+        gamma: decay factor of schedule ``step``.
+        t_max: epochs after which schedule ``cosine`` is at zero; by default the run's.
+    """
+
+    name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
+    lr: float = 0.05
+    momentum: float = 0.0
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    alpha: float = 0.99
+    eps: float = 1e-8
+    centered: bool = False
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    milestones: list[int] = field(default_factory=list)
+    gamma: float = 0.1
+    t_max: int | None = None
+
+    def check(self) -> None:
+        """Raise UserError for a value of rmsprop or of the schedule that means nothing."""
+        if not 0 <= self.alpha < 1:
+            raise UserError(f"optim.alpha is {self.alpha}: it must be at least 0 and below 1")
+        if not self.eps > 0:
+            raise UserError(f"optim.eps is {self.eps}: it must be above 0")
+        if self.t_max is not None and self.t_max < 1:
+            raise UserError(f"optim.t_max is {self.t_max}: it must be at least 1")
+
+    def build(
+        self, groups: list[dict[str, Any]], may_absorb: bool = False
+    ) -> torch.optim.Optimizer:
+        """One torch optimizer over named parameter groups (fused kernels where torch has them).
+
+        With ``may_absorb`` it may absorb gradients, where nothing wants to see them first.
+        """
+        common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
+        if self.name == "sgd":
+            absorb = may_absorb and self.momentum and self.clip is None
+            sgd = MomentumSGD if absorb else torch.optim.SGD
+            return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
+        if self.name == "rmsprop":
+            rms = {**common, "alpha": self.alpha, "eps": self.eps}
+            if self.momentum or self.centered:
+                return torch.optim.RMSprop(
+                    groups, **rms, momentum=self.momentum, centered=self.centered
+                )
+            return RMSprop(groups, **rms)
+        cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
+        return cls(groups, **common, betas=self.betas, fused=True)
+
+    def build_schedule(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler:
+        """The schedule, to be stepped once an epoch."""
+        if self.schedule == "cosine":
+            return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs, 1))
+        milestones = self.milestones if self.schedule == "step" else []
+        return MultiStepLR(optimizer, milestones, self.gamma)

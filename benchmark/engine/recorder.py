@@ -1,0 +1,112 @@
+"""What a run leaves behind while it trains: curve, best weights, TensorBoard, progress bar."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from tqdm import tqdm
+
+from benchmark.engine.memory import peak_memory_mb
+
+
+class Recorder(Callback):
+    """Collects one point of the learning curve per epoch and keeps the best validated weights.
+
+    Attributes:
+        curve: one dict per epoch: epoch (from 1), train_acc, train_loss, val_acc, val_loss
+            (accuracies in percent), seconds (training time so far, without validation).
+        best: state dict of the epoch with the best validation accuracy (the first of equals).
+        peak_memory_mb: peak memory of training and validation.
+        listeners: called with the epochs done, and of how many, in place of a progress bar.
+    """
+
+    listeners: ClassVar[list[Callable[[int, int], None]]] = []
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.curve: list[dict[str, Any]] = []
+        self.best: dict[str, torch.Tensor] = {}
+        self.peak_memory_mb = 0.0
+        self._seconds = self._started = 0.0
+        self._training = False
+
+    @property
+    def seconds(self) -> float:
+        return self.curve[-1]["seconds"] if self.curve else 0.0
+
+    @property
+    def best_epoch(self) -> dict[str, Any] | None:
+        validated = [point for point in self.curve if "val_acc" in point]
+        return max(validated, key=lambda point: point["val_acc"], default=None)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar = tqdm(
+            desc=self.title, total=trainer.max_epochs, initial=len(self.curve), unit="epoch",
+            disable=not trainer.is_global_zero or bool(self.listeners), dynamic_ncols=True,
+            mininterval=0.1 if sys.stderr.isatty() else 30,
+        )  # fmt: skip
+        self._tell(trainer)
+
+    def _tell(self, trainer: Trainer) -> None:
+        for listener in self.listeners:
+            listener(len(self.curve), trainer.max_epochs or 0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.on_train_epoch_start(trainer, pl_module)  # which a run resumed in mid-epoch skips
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started, self._training = time.perf_counter(), True
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock(pl_module)
+
+    def _stop_clock(self, pl_module: LightningModule) -> None:
+        if self._training:
+            if pl_module.device.type == "cuda":
+                torch.cuda.synchronize(pl_module.device)
+            self._seconds += time.perf_counter() - self._started
+            self._training = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self._stop_clock(pl_module)
+        self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb(pl_module.device))
+        point: dict[str, Any] = {"epoch": trainer.current_epoch + 1}
+        point |= {f"train_{name}": value for name, value in pl_module.train_metrics().items()}
+        if pl_module.mean_loss.update_called:
+            point |= {f"val_{name}": value for name, value in pl_module.eval_metrics().items()}
+        point["seconds"] = self._seconds
+        best = self.best_epoch
+        self.curve.append(point)
+        if "val_acc" in point and (best is None or point["val_acc"] > best["val_acc"]):
+            self.best = {k: v.detach().clone() for k, v in pl_module.state_dict().items()}
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(
+                {k: v for k, v in point.items() if k != "epoch"}, step=point["epoch"]
+            )
+        self._bar.set_postfix(
+            {k: f"{point[k]:.2f}" for k in ("train_acc", "val_acc") if k in point}, refresh=False
+        )
+        self._bar.update()
+        self._tell(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        running = time.perf_counter() - self._started if self._training else 0.0
+        return {
+            "curve": self.curve,
+            "best": self.best,
+            "peak_memory_mb": self.peak_memory_mb,
+            "seconds": self._seconds + running,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.curve, self.best = state_dict["curve"], state_dict["best"]
+        self.peak_memory_mb, self._seconds = state_dict["peak_memory_mb"], state_dict["seconds"]

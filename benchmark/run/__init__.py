@@ -1,1 +1,0 @@
-"""Rows and runs: a row is a resolved configuration, a run is a row with a seed."""

@@ -1,0 +1,1 @@
+"""Records, published numbers and studies as files. No torch."""

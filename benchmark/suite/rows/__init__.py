@@ -1,0 +1,1 @@
+"""Rows: what is trained and measured, from names, configs and options."""

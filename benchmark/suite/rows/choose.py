@@ -1,0 +1,96 @@
+"""The rows that a command chooses: by names, by config files and records, or by folders of them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.errors import UserError
+from benchmark.suite.rows.parse import (
+    Names,
+    named_in,
+    names_in,
+    read_config,
+    read_default,
+    read_named,
+)
+
+DEFAULT = Names("dfa", "mnist5k", "mlp")
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class Choice(NamedTuple):
+    """A row as chosen, before the command line's options.
+
+    Attributes:
+        path: of its config file or record.
+        config: the row's options from there.
+        said: how the command named it: as options, or not at all where it gave the file.
+    """
+
+    names: Names
+    path: Path
+    config: dict[str, Any]
+    said: list[str]
+
+
+def choices(front: Namespace) -> list[Choice]:
+    """What ``--config`` (files and folders) or the three names choose.
+
+    Args:
+        front: algorithm (names with commas, or ``all``), dataset, network, config.
+
+    Raises:
+        UserError: for an unknown name, a bad file, a folder without rows, or files beside names.
+    """
+    return _in_files(front) if front.config else _by_names(front)
+
+
+def _in_files(front: Namespace) -> list[Choice]:
+    for option in ("algorithm", "dataset", "network"):
+        if getattr(front, option) is not None:
+            raise UserError(f"--config gives whole rows: leave out --{option}, or --config")
+    files = [file for path in front.config for file in rows_in(path)]
+    return [Choice(names := names_in(file), file, read_named(names, file), []) for file in files]
+
+
+def rows_in(path: Path) -> list[Path]:
+    """A file itself; of a folder, the files that hold complete rows.
+
+    Raises:
+        UserError: none does, or one cannot be read.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+    complete = [file for file in files if named_in(read_config(file))]
+    if not complete:
+        raise UserError(f"{path} holds no row in which algorithm, data and network have a name")
+    return complete
+
+
+def _by_names(front: Namespace) -> list[Choice]:
+    asked = (front.algorithm or DEFAULT.algorithm).split(",")
+    chosen = []
+    for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
+        own = _own_network(algorithm)
+        if asked == ["all"] and front.network and own not in (None, front.network):
+            rank_zero_only(print)(f"{algorithm} needs a network of its own ({own}): left out")
+            continue
+        network = front.network or own or DEFAULT.network
+        names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
+        names.check()
+        said = [f"--algorithm={algorithm}", f"--dataset={names.dataset}", f"--network={network}"]
+        chosen.append(Choice(names, names.default_config, read_default(names), said))
+    return chosen
+
+
+def _own_network(algorithm: str) -> str | None:
+    """The network that an algorithm's default settings name, if they do."""
+    _ = ALGORITHMS[algorithm]  # an unknown name is an error here
+    path = Names(algorithm, "", "").default_config
+    return read_config(path).get("network", {}).get("name")

@@ -1,0 +1,224 @@
+"""From names, config files and command-line options to a typed row.
+
+Constructor signatures are the schema: the parser for a row is built from the chosen algorithm's,
+network's and data module's own arguments, so ``--help`` shows exactly what can be set and a typo is
+an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from argparse import ArgumentError
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from benchmark.algorithms import ALGORITHMS
+from benchmark.credit.losses import Loss
+from benchmark.data import DATASETS
+from benchmark.engine.optim import Optim
+from benchmark.engine.stop import Stop
+from benchmark.errors import UserError
+from benchmark.measure import Measure
+from benchmark.networks import NETWORKS
+from benchmark.suite.records import published
+from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.row import Precision, Row
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which algorithm, dataset and network a row is about."""
+
+    algorithm: str
+    dataset: str
+    network: str
+
+    def check(self) -> None:
+        """Raise UserError, with near names, unless all three are registered."""
+        ALGORITHMS[self.algorithm], DATASETS[self.dataset], NETWORKS[self.network]
+
+    @property
+    def default_config(self) -> Path:
+        """The suite's own settings for this cell, else those for the algorithm anywhere."""
+        cell = CONFIGS / "bench" / f"{self.dataset}-{self.network}-{self.algorithm}.yaml"
+        return cell if cell.exists() else CONFIGS / "bench" / f"{self.algorithm}.yaml"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A YAML mapping, or the row of a record (.json).
+
+    Raises:
+        UserError: for a missing file, or one that is no mapping.
+    """
+    kind = "JSON" if path.suffix == ".json" else "YAML"
+    try:
+        text = path.read_text(encoding="utf-8")
+        config = json.loads(text) if kind == "JSON" else yaml.safe_load(text)
+    except OSError as error:
+        raise UserError(f"cannot read config {path}: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from error
+    if kind == "JSON" and isinstance(config, dict):
+        config = config.get("row", config)
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is not a mapping of options")
+    return config
+
+
+def read_named(names: Names, path: Path) -> dict[str, Any]:
+    """A config file's options for these names, which may differ from those in the file.
+
+    Raises:
+        UserError: see :func:`read_config`.
+    """
+    config = read_config(path)
+    chosen = {"algorithm": names.algorithm, "data": names.dataset, "network": names.network}
+    named = {group: {**config.get(group, {}), "name": name} for group, name in chosen.items()}
+    return config | named
+
+
+def read_default(names: Names) -> dict[str, Any]:
+    """Our own settings for these names, above those that all algorithms share on this data set
+    and network (``<dataset>-<network>.yaml``, where there is one)."""
+    own = read_named(names, names.default_config)
+    path = CONFIGS / "bench" / f"{names.dataset}-{names.network}.yaml"
+    shared = read_config(path) if path.exists() else {}
+    return shared | {
+        key: shared.get(key, {}) | value if isinstance(value, dict) else value
+        for key, value in own.items()
+    }
+
+
+def named_in(config: Mapping[str, Any]) -> Names | None:
+    """The three names in a complete config; None where one is missing."""
+    try:
+        return Names(*(str(config[group]["name"]) for group in ("algorithm", "data", "network")))
+    except (KeyError, TypeError):
+        return None
+
+
+def names_in(path: Path) -> Names:
+    """The three names that a complete config file or a record gives."""
+    if names := named_in(read_config(path)):
+        return names
+    raise UserError(f"{path}: algorithm, data and network each need a name")
+
+
+def row_parser(names: Names) -> ArgumentParser:
+    """The typed parser for rows of these names."""
+    names.check()
+    parser = ArgumentParser(prog="python -m benchmark bench", exit_on_error=False, description=(
+        "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
+        "and --network; everything below is an option of that choice."),
+        print_config=None)  # fmt: skip
+    algorithm, network = ALGORITHMS[names.algorithm], NETWORKS[names.network]
+    base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
+    parser.add_class_arguments(algorithm, "algorithm", skip=base)
+    parser.add_argument("--algorithm.name", default=names.algorithm, help="the learning algorithm")
+    parser.add_class_arguments(network, "network", skip={"in_shape", "classes", "generator"})
+    parser.add_argument("--network.name", default=names.network, help="the network")
+    parser.add_class_arguments(DATASETS[names.dataset], "data")
+    parser.add_argument("--data.name", default=names.dataset, help="the dataset")
+    parser.add_class_arguments(Optim, "optim")
+    parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
+    parser.add_argument("--adversarial_eps", type=float, default=0.0, help=(
+        "learn from x + eps sign(dJ/dx) instead of the inputs x"))  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the training set")
+    parser.add_argument("--stop", type=Stop | None, default=None, help="rule to end a run earlier")
+    parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
+    parser.add_argument("--variant", type=str, default="", help="a label in the tables")
+    parser.add_argument("--published", type=str, default="", help="published cell to compare with")
+    parser.add_class_arguments(Machine, "machine")
+    parser.add_class_arguments(Measure, "measure")
+    parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
+    return parser
+
+
+def parse(
+    parser: ArgumentParser, config: Mapping[str, Any], args: list[str], source: str
+) -> Namespace:
+    """Options from a config file, overridden by the command line.
+
+    Raises:
+        UserError: in one line, for an unknown option (near names listed) or an ill-typed value.
+    """
+    known = list(parser.get_defaults().keys(branches=True))
+    leaves = tuple(f"{k}." for k, _ in parser.get_defaults().items())  # may hold a group or None
+    for key in _flatten(config):
+        if key not in known and not key.startswith(leaves):
+            raise UserError(f"{source}: unknown option {key!r}{_hint(key, known)}")
+    for arg in args:
+        key = arg[2:].split("=", 1)[0].removesuffix("+")
+        known_to_all = key in ("help", "print_config") or key.startswith(leaves)
+        if arg.startswith("--") and key not in known and not known_to_all:
+            raise UserError(f"unknown option --{key}{_hint(key, known)}")
+    try:
+        base = parser.parse_object(dict(config)) if config else parser.get_defaults()
+        return parser.parse_args(args, namespace=base)
+    except ArgumentError as error:
+        raise UserError(" ".join(str(error).replace("typing.", "").split())) from error
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key, value in config.items():
+        keys += (
+            _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+        )
+    return keys
+
+
+def _hint(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    return f": did you mean {' or '.join(near)}?" if near else "; --help lists the options"
+
+
+def to_row(options: Namespace) -> Row:
+    """The row in a parsed set of options.
+
+    Raises:
+        UserError: for a budget below one epoch, a stop out of range, or an unknown published cell.
+    """
+    values = options.as_dict()
+    if values["epochs"] < 1:
+        raise UserError("epochs must be at least 1")
+    if values["adversarial_eps"] < 0:
+        raise UserError("adversarial_eps must be at least 0")
+    Optim(**values["optim"]).check()
+    if values["stop"]:
+        Stop(**values["stop"]).check()
+    if values["published"]:
+        published.lookup(values["published"])
+    return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
+
+
+def read_row(names: Names, path: Path, args: list[str]) -> Row:
+    """The row of a config file for these names, with the options ``args``.
+
+    Raises:
+        UserError: see :func:`read_config`, :func:`parse` and :func:`to_row`.
+    """
+    return to_row(parse(row_parser(names), read_named(names, path), args, str(path)))
+
+
+def seeds_of(options: Namespace) -> list[int]:
+    """The seeds asked for: n stands for 0 .. n-1. Raises UserError where there are none."""
+    seeds = options.seeds
+    seeds = list(range(seeds)) if isinstance(seeds, int) else sorted(set(seeds))
+    if not seeds or seeds[0] < 0:
+        raise UserError("seeds: give how many (at least 1), or a list like [0,1,2]")
+    return seeds
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON would give it back: a tuple and the list it equals give one row hash."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

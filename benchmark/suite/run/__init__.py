@@ -1,0 +1,1 @@
+"""Runs: a row is trained with a seed, tested and recorded; searches; runs again."""

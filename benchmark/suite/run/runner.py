@@ -1,0 +1,198 @@
+"""One run: a row with a seed is trained, tested once at the end, and recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from benchmark.algorithm import Algorithm
+from benchmark.engine.checkpoint import RunCheckpoint, to_resume
+from benchmark.engine.distributed import LocalDDP, assert_replicas_equal
+from benchmark.engine.recorder import Recorder
+from benchmark.engine.stop import EarlyStop, Stop
+from benchmark.errors import UserError
+from benchmark.measure import Alignment, Measure
+from benchmark.suite.records import records
+from benchmark.suite.rows.machine import Machine
+from benchmark.suite.rows.row import Row, build_algorithm, build_data
+from benchmark.suite.run.environment import environment, now
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module="lightning")
+warnings.filterwarnings("ignore", module="jsonargparse")
+
+
+def run_folder(results: Path, row: Row, seed: int) -> Path:
+    """Where a run keeps its checkpoint and TensorBoard log."""
+    return results / "runs" / f"{row.title}-{row.hash}-s{seed}"
+
+
+def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) -> Trainer:
+    """A Trainer set up for hand-made updates (see LocalDDP), logging to ``folder``."""
+    several = machine.devices * machine.nodes > 1
+    return Trainer(
+        accelerator="gpu" if machine.uses_gpu else "cpu",
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy=LocalDDP() if several else "auto",
+        precision=row.precision,
+        max_epochs=row.epochs,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(str(folder), name="", version=""),
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        inference_mode=False,
+        default_root_dir=str(folder),
+    )
+
+
+class Trained(NamedTuple):
+    """A run after training, before any test."""
+
+    trainer: Trainer
+    data: Any
+    algorithm: Algorithm
+    recorder: Recorder
+    diverged: bool
+    alignment: dict[str, list[list[float]]]
+    stopped: bool  # by the row's rule
+
+
+def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure) -> Trained:
+    """Train one row with one seed; resume from the checkpoint in ``folder`` if there is one.
+
+    Raises:
+        UserError: for unusable data, devices or folders.
+    """
+    checkpoint = folder / "last.ckpt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    recorder = Recorder(f"{row.title} seed {seed}")
+    alignment = Alignment(measure.period(row.epochs), measure.steps)
+    early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
+    callbacks = [recorder, early, alignment, RunCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    trainer = trainer_for(row, machine, folder, callbacks)
+
+    data = build_data(row, seed)
+    data.trainer = trainer
+    data.prepare_data()
+    data.setup("fit")
+    algorithm = build_algorithm(row, seed, data.shape, data.classes)
+    algorithm.replay = machine.replay
+    try:
+        trainer.fit(algorithm, datamodule=data, ckpt_path=to_resume(checkpoint))
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it an exit with 1
+            raise KeyboardInterrupt from stop
+        raise
+    if trainer.world_size > 1:
+        assert_replicas_equal(algorithm)
+    diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
+    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points, early.is_due)
+
+
+def run(
+    row: Row,
+    seed: int,
+    machine: Machine,
+    results: Path,
+    overwrite: bool = False,
+    measure: Measure = Measure(),  # noqa: B008 (frozen)
+    origin: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Train, test and record one row with one seed; resume from its checkpoint if there is one.
+
+    Args:
+        origin: the config file and the options that made the row, for the record.
+
+    Returns:
+        The record, as written to ``results/records`` by the first process.
+
+    Raises:
+        UserError: for unusable data, devices or folders.
+    """
+    trained = train(row, seed, machine, run_folder(results, row, seed), measure)
+    trainer, data, algorithm, recorder, diverged, alignment, stopped = trained
+    weights = weights_sha256(algorithm)
+    metrics = final_metrics(trainer, algorithm, data, recorder, diverged)
+    record = {
+        "schema": 1,
+        "row": row.as_record(),
+        "identity": row.identity,
+        "row_hash": row.hash,
+        "seed": seed,
+        "origin": dict(origin or {}),
+        "status": "diverged" if diverged else "ok",
+        "epochs_trained": len(recorder.curve),
+        "ended_by": "divergence" if diverged else "stop" if stopped else "epochs",
+        "dataset": {
+            "name": row.data["name"],
+            "sha256": data.sha256,
+            "classes": data.classes,
+            **data.sizes,
+        },
+        "metrics": metrics,
+        "curve": recorder.curve,
+        "alignment": alignment,
+        "cost": {
+            "seconds": round(recorder.seconds, 3),
+            "samples_per_second": round(
+                len(recorder.curve)
+                * data.steps_per_epoch
+                * row.data["batch_size"]
+                / recorder.seconds,
+                1,
+            ),
+            "peak_memory_mb": recorder.peak_memory_mb,
+            "parameters": sum(p.numel() for p in algorithm.parameters()),
+        },
+        "environment": environment(algorithm.device, trainer.world_size, row.precision),
+        "weights_sha256": weights,
+        "finished": now(),
+    }
+    if trainer.is_global_zero:
+        records.save(results, record, overwrite=overwrite)
+    return record
+
+
+def final_metrics(
+    trainer: Trainer, algorithm: Algorithm, data: Any, recorder: Recorder, diverged: bool
+) -> dict[str, Any]:
+    """Metrics of the last epoch; only here is the test set used, and it selects nothing."""
+    if diverged:
+        return {}
+    metrics = {k: v for k, v in recorder.curve[-1].items() if k not in ("epoch", "seconds")}
+    trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+    metrics |= {f"test_{name}": value for name, value in algorithm.eval_metrics().items()}
+    if best := recorder.best_epoch:
+        metrics |= {"best_val_acc": best["val_acc"], "best_epoch": best["epoch"]}
+        metrics["test_acc_at_best_val"] = metrics["test_acc"]
+        if best["epoch"] != len(recorder.curve):
+            algorithm.load_state_dict(recorder.best)
+            trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+            metrics["test_acc_at_best_val"] = algorithm.eval_metrics()["acc"]
+    return metrics
+
+
+def weights_sha256(module: torch.nn.Module) -> str:
+    """Checksum of all parameters and buffers, in order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

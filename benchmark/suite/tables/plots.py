@@ -1,0 +1,212 @@
+"""Plots from records: learning curves, accuracy against cost, and a figure of each row."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle, product
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from benchmark.suite.records.records import Record, slug
+from benchmark.suite.tables.leaderboard import leaderboard
+from benchmark.suite.tables.learning import alignment_figure, measurements
+
+# Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D")
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+    "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "figure.dpi": 130,
+}  # fmt: skip
+LEAST_ERROR = 0.05  # percent; where a logarithmic axis ends
+
+Rows = Mapping[str, list[Record]]
+
+
+def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
+    """(name, PNG) of every plot: for each dataset, network and budget the learning curves; for each
+    dataset, network and device accuracy against seconds; for each row its curve and its alignment
+    where measured."""
+    with rc_context(STYLE):
+        return list(_draw(records))
+
+
+def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+    frame = leaderboard(records)
+    frame["name"] = _names(frame)
+    by_row: dict[str, list[Record]] = {}
+    for record in records:
+        by_row.setdefault(record["row_hash"], []).append(record)
+    for (dataset, network), lines in frame.groupby(["dataset", "network"]):
+        names = dict(zip(lines["row_hash"], lines["name"], strict=True))
+        rows = {names[row_hash]: by_row[row_hash] for row_hash in names}
+        title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
+        for epochs in sorted(set(lines["epochs"].astype(int))):
+            same = {name: rows[name] for name in lines.loc[lines["epochs"] == epochs, "name"]}
+            if any(_curve(group, "val_acc").size for group in same.values()):
+                budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+                figure = _learning_curves(f"{title}, {budget}", same)
+                yield f"curves-{stem}-{slug(budget)}", _png(figure)
+        measured = lines[lines["test_acc_mean"].notna() & (lines["seconds"] > 0)]
+        for device, on_device in measured.groupby("device"):
+            figure = _cost(f"{title}, {device}", on_device, list(rows))
+            yield f"cost-{stem}-{slug(str(device))}", _png(figure)
+        for row_hash, name in names.items():
+            group = by_row[row_hash]
+            if tables := measurements(group):
+                curves = _curve(group, "train_acc"), _curve(group, "val_acc")
+                figure = alignment_figure(f"{title}, {name}", *curves, tables)
+                yield f"alignment-{stem}-{slug(name)}-{row_hash}", _png(figure)
+
+
+def _learning_curves(title: str, rows: Rows) -> Figure:
+    figure, ax = _figure(title)
+    styles = _styles(rows, DASHES)
+    ends: dict[str, tuple[float, float]] = {}
+    lowest, highest = 100.0, 0.0
+    for name, group in rows.items():
+        error = 100 - _curve(group, "val_acc")
+        if error.empty:
+            continue
+        color, dash = styles[name]
+        mean, sd = error.mean(axis=1), error.std(axis=1)
+        ax.plot(mean.index, mean, color=color, linestyle=dash, linewidth=1.6)
+        ax.fill_between(mean.index, mean - sd, mean + sd, color=color, alpha=0.15, linewidth=0)
+        ends[name] = (float(mean.index[-1]), float(mean.iloc[-1]))
+        lowest, highest = min(lowest, mean.min()), max(highest, mean.max())
+    if lowest > 0 and highest > 4 * lowest:
+        ax.set_yscale("log")
+        ax.set_ylim(lowest / 1.15, min(100, highest * 1.15))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(min(1, ax.get_xlim()[0]), max(x for x, _ in ends.values()))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("validation error (%), mean ± sd over seeds")
+    _label_ends(ax, ends, styles)
+    lost = [name for name in rows if name not in ends]
+    if lost:
+        figure.text(0.01, 0.01, f"diverged, not shown: {', '.join(lost)}", fontsize=8)
+    return figure
+
+
+def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Test accuracy against seconds; equal distances upwards are equal ratios of the error."""
+    figure, ax = _figure(title)
+    styles = _styles(names, MARKERS)
+    columns = ["name", "seconds", "test_acc_mean", "test_acc_sd"]
+    best_first = lines.sort_values("test_acc_mean", ascending=False)
+    for name, seconds, accuracy, sd in zip(*(best_first[c] for c in columns), strict=True):
+        color, marker = styles[name]
+        ax.errorbar(
+            seconds,
+            max(100 - accuracy, LEAST_ERROR),
+            sd,
+            fmt=marker,
+            color=color,
+            label=name,
+            capsize=2,
+            ms=6,
+        )
+    errors = (100 - lines["test_acc_mean"]).clip(lower=LEAST_ERROR)
+    ax.set_xscale("log")
+    ax.set_xlim(lines["seconds"].min() / 1.5, lines["seconds"].max() * 1.5)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylim(min(100, errors.max() * 1.3), errors.min() / 1.3)
+    ax.set_xlabel("training time of one seed (seconds)")
+    ax.set_ylabel("test accuracy (%), mean ± sd over seeds")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first")
+    return figure
+
+
+def _curve(group: Iterable[Record], name: str) -> pd.DataFrame:
+    """Epoch x seed table of a curve's column, of the seeds that finished."""
+    seeds = {
+        r["seed"]: {p["epoch"]: p[name] for p in r["curve"] if p.get(name) is not None}
+        for r in group
+        if r["status"] == "ok"
+    }
+    return pd.DataFrame(seeds, dtype=float).dropna(axis=1, how="all").sort_index()
+
+
+def _names(frame: pd.DataFrame) -> pd.Series:
+    """A name for each line, unique within its dataset and network."""
+    variant = frame["variant"].map(lambda text: f" ({text})" if text else "")
+    names = frame["algorithm"] + variant
+    for detail in (frame["epochs"].astype(str) + " epochs", frame["row_hash"]):
+        shared = frame.assign(name=names).duplicated(["dataset", "network", "name"], keep=False)
+        names = names.where(~shared, names + ", " + detail)
+    return names
+
+
+def _styles(names: Iterable[str], forms: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """(color, dash or marker) for each name; backprop is black."""
+    looks = cycle((color, form) for form, color in product(forms, COLORS))
+    return {n: ("black", forms[0]) if n.split(" ")[0] == "bp" else next(looks) for n in names}
+
+
+def _label_ends(
+    ax: Axes, ends: Mapping[str, tuple[float, float]], styles: Mapping[str, tuple[str, str]]
+) -> None:
+    """Name each line at its right end, the names moved apart where they would overlap."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    heights = {name: tuple(to_axes.transform(end)) for name, end in ends.items()}
+    order = sorted(ends, key=lambda n: heights[n][1])
+    gap = min(0.04, 1 / max(1, len(order) - 1))
+    places = _spread([heights[name][1] for name in order], gap)
+    for name, place in zip(order, places, strict=True):
+        color, dash = styles[name]
+        ax.annotate(
+            name, heights[name], xytext=(1.06, place), xycoords="axes fraction",
+            textcoords="axes fraction", va="center", fontsize=9, color=color,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-", "color": color, "linewidth": 1, "linestyle": dash,
+                "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0,
+            },
+        )  # fmt: skip
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Ascending heights in 0..1, moved as little as possible to stand ``gap`` apart.
+
+    Without the gaps, height_i - i gap, the places only need to ascend: neighbors that do not are
+    pooled at their mean.
+    """
+    pools: list[tuple[float, int]] = []
+    for i, height in enumerate(heights):
+        mean, size = height - i * gap, 1
+        while pools and pools[-1][0] > mean:
+            other, n = pools.pop()
+            mean, size = (mean * size + other * n) / (size + n), size + n
+        pools.append((mean, size))
+    highest = 1 - gap * (len(heights) - 1)
+    flat = [min(max(mean, 0), highest) for mean, size in pools for _ in range(size)]
+    return [place + i * gap for i, place in enumerate(flat)]
+
+
+def _figure(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    ax = figure.subplots()
+    ax.set_title(title)
+    return figure, ax
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,99 @@
+"""Writing what results/ shows: the leaderboard, the papers' tables, README's sections, plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.suite.records.files import replace_between, write_atomically
+from benchmark.suite.records.published import papers as titles_of_papers
+from benchmark.suite.records.records import Record, load
+from benchmark.suite.tables import manifest, overview, paper
+from benchmark.suite.tables.boards import to_csv, to_page, update_readme
+from benchmark.suite.tables.cells import rows_by_cell
+from benchmark.suite.tables.compared import compared
+from benchmark.suite.tables.leaderboard import leaderboard
+
+
+def write_tables(
+    results: Path,
+    only_paper: str | None = None,
+    only: str | None = None,
+    readme: Path | None = None,
+    manifests: Path = manifest.TABLES,
+) -> str:
+    """Write a paper's ``<paper>.md``, ``.csv`` and ``.tex``, ``overview.md`` and ``cells.csv``.
+
+    Args:
+        results: the folder of the records; the tables go to ``tables/`` in it.
+        only_paper: its key; all papers that have a manifest for None.
+        only: a dataset or the id of a table, for the returned text; the files hold all tables.
+        readme: a file whose section ``tables`` is refreshed with the overview's counts.
+        manifests: the folder of the manifests.
+
+    Returns:
+        The paper's tables for the terminal, or the overview.
+
+    Raises:
+        UserError: a manifest or a record is faulty, ``only`` names no table, or a file cannot be
+            written.
+    """
+    folder = results / "tables"
+    rows = rows_by_cell(load(results))
+    text = ""
+    lines: list[dict[str, str]] = []
+    titles: dict[str, str] = {}
+    if only_paper is not None:
+        text = paper.to_terminal(compared(manifest.read(only_paper, manifests), rows, only))
+    for key in manifest.papers(manifests):
+        tables = compared(manifest.read(key, manifests), rows)
+        titles[key] = titles_of_papers().get(key, key)
+        lines += paper.cell_lines(key, tables)
+        if only_paper in (None, key):
+            write_atomically(folder / f"{key}.md", paper.to_markdown(titles[key], tables))
+            write_atomically(folder / f"{key}.csv", paper.to_csv(key, tables))
+            write_atomically(folder / f"{key}.tex", paper.to_tex(titles[key], tables))
+    page = overview.to_markdown(titles, lines)
+    write_atomically(folder / "cells.csv", paper.write_csv(paper.CELLS, lines))
+    write_atomically(folder / "overview.md", page)
+    if readme is not None:
+        replace_between(readme, "tables", overview.to_readme(titles, lines))
+    return text or page
+
+
+def write_leaderboard(results: Path, readme: Path | None = None) -> pd.DataFrame:
+    """Write ``leaderboard.csv`` and ``leaderboard.md`` into ``results``, and the README's table.
+
+    Raises:
+        UserError: there are no records, one is broken, or a file cannot be written.
+    """
+    frame = leaderboard(_records(results))
+    write_atomically(results / "leaderboard.csv", to_csv(frame))
+    write_atomically(results / "leaderboard.md", to_page(frame))
+    if readme is not None:
+        update_readme(readme, frame)
+    return frame
+
+
+def write_plots(results: Path) -> list[Path]:
+    """Write all plots into ``results/plots``; returns their paths.
+
+    Raises:
+        UserError: there are no records, one is broken, or a file cannot be written.
+    """
+    from benchmark.suite.tables.plots import plots  # matplotlib is slow to import
+
+    paths = []
+    for name, png in plots(_records(results)):
+        paths.append(results / "plots" / f"{name}.png")
+        write_atomically(paths[-1], png)
+    return paths
+
+
+def _records(results: Path) -> list[Record]:
+    records = load(results)
+    if not records:
+        raise UserError(f"no records in {results / 'records'}: run a row first")
+    return records
