@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "benchmark"
-ALL = {"errors", "registry", "streams"}
+ALL = {"errors", "options", "registry", "streams"}
 LIBRARY = {"credit", "networks", "data", "engine", "measure", "algorithm", "algorithms"}
 BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "errors": set(),
+    "options": set(),
     "registry": set(),
     "streams": set(),
     "networks": set(),

@@ -1,6 +1,5 @@
 """Fixed random-magnitude sign-concordant feedback (Liao, Leibo & Poggio 2016)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -30,11 +29,10 @@ class FRSF(FA):
         return torch.copysign(super().draw_feedback(k, W), W)
 
     @torch.no_grad()
-    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
+    def before_step(self, x: Tensor) -> None:
         self.renew_magnitudes()
         for synapse in self.carriers:
             synapse.B.copysign_(synapse.weight)
-        return iter(())
 
     def renew_magnitudes(self) -> None:
         """Change the magnitudes of every B in place, before a step; here they are fixed."""

@@ -38,7 +38,6 @@ class PEPITATL(PEPITAHebbian):
 
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         """The standard pass and its step."""
-        yield from super().feedback_phase(x)
         standard = self.forward_pass(x)
         self._logits = standard.logits.detach()
         p = prediction(self._logits, self.loss)

@@ -15,13 +15,13 @@ authors' code has no factors 1/2, and names the weights in another order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from benchmark.credit.feedback import Synapse
+from benchmark.options import options
 
 
 class Primitives(NamedTuple):
@@ -38,7 +38,7 @@ class Primitives(NamedTuple):
         return bool(self.amp or self.null or self.sparse)
 
 
-@dataclass(frozen=True)
+@options
 class NoisePhase:
     """When R is descended on noise, layer by layer, in steps of its own (weight mirror).
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.options import options
+
 Length = Literal["rms", "l2", "none"]
 
 
-@dataclass(frozen=True)
+@options
 class Goodness:
     """Goodness of a layer, and what it is compared with.
 
@@ -45,7 +46,7 @@ class Goodness:
         return loss + self.peer * peer_loss(h[: len(h) // 2]) if self.peer else loss
 
 
-@dataclass(frozen=True)
+@options
 class Label:
     """How images show labels.
 

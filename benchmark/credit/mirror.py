@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 
 import torch
 from torch import Tensor
 
 from benchmark.networks.block import Block
+from benchmark.options import options
 
 
-@dataclass(frozen=True)
+@options
 class Mirror:
     """When and how a feedback projection learns the transpose of the forward weights.
 

@@ -37,6 +37,11 @@ class EpochLoader(ABC):
         """The chunks of an epoch from number ``start`` on: x [K b, C, H, W], y [K b]."""
 
     @property
+    def local_batch_size(self) -> int:
+        """Samples of a mini-batch that this process gets: chunks are split into such."""
+        return self.schedule.local
+
+    @property
     def sampler(self) -> EpochLoader:
         return self
 

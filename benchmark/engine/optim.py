@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
-from benchmark.engine.momentum import MomentumSGD
 from benchmark.engine.rmsprop import RMSprop
 from benchmark.errors import UserError
+from benchmark.options import options
 
 
-@dataclass(frozen=True)
+@options
 class Optim:
     """How the update becomes a step.
 
@@ -59,18 +59,13 @@ class Optim:
         if self.t_max is not None and self.t_max < 1:
             raise UserError(f"optim.t_max is {self.t_max}: it must be at least 1")
 
-    def build(
-        self, groups: list[dict[str, Any]], may_absorb: bool = False
-    ) -> torch.optim.Optimizer:
-        """One torch optimizer over named parameter groups (fused kernels where torch has them).
-
-        With ``may_absorb`` it may absorb gradients, where nothing wants to see them first.
-        """
+    def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """One torch optimizer over named parameter groups (fused kernels where torch has them)."""
         common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
-            absorb = may_absorb and self.momentum and self.clip is None
-            sgd = MomentumSGD if absorb else torch.optim.SGD
-            return sgd(groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True)
+            return torch.optim.SGD(
+                groups, **common, momentum=self.momentum, nesterov=self.nesterov, fused=True
+            )
         if self.name == "rmsprop":
             rms = {**common, "alpha": self.alpha, "eps": self.eps}
             if self.momentum or self.centered:
@@ -81,9 +76,18 @@ class Optim:
         cls = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
         return cls(groups, **common, betas=self.betas, fused=True)
 
-    def build_schedule(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler:
-        """The schedule, to be stepped once an epoch."""
+    def build_schedule(self, optimizer: torch.optim.Optimizer, epochs: int | None) -> LRScheduler:
+        """The schedule, to be stepped once an epoch.
+
+        Args:
+            epochs: of the run; None, or -1, where their number is open.
+
+        Raises:
+            UserError: cosine without a number of epochs.
+        """
         if self.schedule == "cosine":
-            return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs, 1))
+            if epochs in (None, -1) and self.t_max is None:
+                raise UserError("schedule cosine needs optim.t_max, or the trainer's max_epochs")
+            return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs or 1, 1))
         milestones = self.milestones if self.schedule == "step" else []
         return MultiStepLR(optimizer, milestones, self.gamma)

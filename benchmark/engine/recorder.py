@@ -78,8 +78,8 @@ class Recorder(Callback):
         self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb(pl_module.device))
         point: dict[str, Any] = {"epoch": trainer.current_epoch + 1}
         point |= {f"train_{name}": value for name, value in pl_module.train_metrics().items()}
-        if pl_module.mean_loss.update_called:
-            point |= {f"val_{name}": value for name, value in pl_module.eval_metrics().items()}
+        point |= {f"val_{name}": value for name, value in pl_module.evaluated.items()}
+        pl_module.evaluated = {}
         point["seconds"] = self._seconds
         best = self.best_epoch
         self.curve.append(point)

@@ -138,7 +138,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
     with untouched(algorithm), torch.enable_grad():
         algorithm.train()
         algorithm.begin_step(noise)
-        algorithm.feedback_phase(x)  # rules with nothing to learn there set B here
+        algorithm.before_step(x)  # B that is set, not learned
         pairs = feedback_pairs(net)
         for name, (B, W) in (pairs | direct_pairs(algorithm, net)).items():
             values[f"feedback/{name}"] = angle(B, W)

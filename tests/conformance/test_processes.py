@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -94,10 +95,10 @@ def test_another_number_of_processes_counts_no_sample_twice(monkeypatch):
     for rank in (0, 1):
         algorithm, *_ = built(row_of("bp"))
         monkeypatch.setattr(type(algorithm), "global_rank", rank)
-        algorithm._world = 2
+        algorithm._trainer = SimpleNamespace(world_size=2)
         algorithm.on_load_checkpoint({"in_epoch": {"step": 7, "processes": processes}})
         algorithm.on_train_start()
-        sums.append(algorithm._sums.tolist())
+        sums.append(algorithm.sums.values.tolist())
     assert sums == [[6, 3, 6], [0, 0, 0]]
 
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.engine.momentum import MomentumSGD
 from tests.conformance.rows import THROUGH_SYNAPSES, built, row_of
 
 every = pytest.mark.parametrize("name", list(ALGORITHMS))
@@ -13,6 +12,7 @@ every = pytest.mark.parametrize("name", list(ALGORITHMS))
 def gradients(algorithm, x, y):
     """Gradients of all phases of one step, by parameter; the weights stay as they are."""
     params = [p for group in algorithm.param_groups() for p in group["params"]]
+    algorithm.before_step(x)
     scalars = [*algorithm.feedback_phase(x), algorithm.credit(x, y).objective]
     found = {}
     for scalar in scalars:
@@ -95,26 +95,3 @@ def test_bfloat16_autocast_gives_float32_gradients(name):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         _, found = gradients(algorithm, x, y)
     assert all(g.dtype == torch.float32 and torch.isfinite(g).all() for g in found.values())
-
-
-@every
-def test_momentum_that_absorbs_gradients_takes_the_same_steps(name, monkeypatch):
-    """Three steps in float64, the weights' gradients formed or added to the momentum unformed."""
-    absorb, absorbed, weights = MomentumSGD._absorb, [], []
-    spied = lambda *args: absorbed.append(absorb(*args)) or absorbed[-1]  # noqa: E731
-    monkeypatch.setattr(MomentumSGD, "_absorb", spied)
-    monkeypatch.setattr(MomentumSGD, "large", 1)
-    for may_absorb in (False, True):
-        options = ["--optim.name=sgd", "--optim.momentum=0.9", "--optim.lr=0.01"]
-        algorithm, x, y = built(row_of(name, *options))
-        algorithm.double()
-        optimizer = algorithm.optim.build(algorithm.param_groups(), may_absorb)
-        algorithm._optimizer, algorithm._parameters_to_train = optimizer, [*algorithm.parameters()]
-        for _ in range(3):
-            for objective in algorithm.feedback_phase(x.double()):
-                algorithm._update(objective)
-            algorithm._update(algorithm.credit(x.double(), y).objective)
-        weights.append([p.detach() for p in algorithm._parameters_to_train])
-    assert any(absorbed) == (name not in {"kp", "ep", "ep_vf", "chl", "bptt"})
-    for formed, taken in zip(*weights, strict=True):
-        torch.testing.assert_close(taken, formed, rtol=1e-9, atol=1e-12)

@@ -118,10 +118,9 @@ class Refreshed(ALGORITHMS["fa"]):
     """Sets B = W before every step, as sign-symmetric rules set their signs."""
 
     @torch.no_grad()
-    def feedback_phase(self, x):
+    def before_step(self, x):
         for block in self.net.blocks:
             block.synapse.B.copy_(block.synapse.weight)
-        return iter(())
 
 
 def test_feedback_that_is_set_before_a_step_is_measured_as_set():

@@ -11,6 +11,7 @@ from benchmark.algorithms.kp import KP
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.usf import USF
 from benchmark.credit.true_gradient import fast_sign
+from benchmark.engine.descent import Descent
 from benchmark.errors import UserError
 from benchmark.streams import stream
 from tests.oracle.tiny import data, network, updates
@@ -61,9 +62,8 @@ def test_the_step_is_taken_on_them_alone():
     x_adv = by_hand(x, t, W)
     gradients = updates(fa, x_adv, y)
     fa._has_dropout = False
-    fa._parameters_to_train = [*fa.parameters()]
-    fa._optimizer = torch.optim.SGD(fa.parameters(), lr=0.1)
-    logits = fa._learn(images(x), y)
+    fa.descend = Descent(torch.optim.SGD(fa.parameters(), lr=0.1))
+    logits = fa.learn(images(x), y)
     torch.testing.assert_close(logits, network(activation="tanh")[0](images(x_adv)).detach())
     for block, w, g in zip(fa.net.blocks, W, gradients, strict=True):
         torch.testing.assert_close(block.synapse.weight.detach(), w - 0.1 * g)

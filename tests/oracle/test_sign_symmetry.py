@@ -36,7 +36,7 @@ def test_linear_update_with_refreshed_signs(cls):
     rule = cls(net, classes=3).double()
     synapses = [block.synapse for block in rule.net.blocks]
     synapses[2].weight.data.neg_()  # the signs have changed since B was drawn
-    list(rule.feedback_phase(x))
+    rule.before_step(x)
     W1, W2, W3 = (s.weight.detach() for s in synapses)
     B2, B3 = (magnitudes(rule, k, W) * W.sign() for k, W in ((1, W2), (2, W3)))
     a1 = x @ W1.T
@@ -53,7 +53,7 @@ def test_linear_update_with_refreshed_signs(cls):
 def test_convolutional_update(cls):
     x, y = conv_data()
     rule = cls(conv_network(), classes=3).double()
-    list(rule.feedback_phase(x))
+    rule.before_step(x)
     synapses = [block.synapse for block in rule.net.blocks]
     weights = [s.weight.detach() for s in synapses]
     feedback = [s.B.detach() for s in synapses[1:]]
@@ -76,13 +76,13 @@ def test_brsf_draws_new_magnitudes_every_step():
     seen = []
     for step in range(3):
         rule._step = step
-        list(rule.feedback_phase(x))
+        rule.before_step(x)
         seen.append(B.clone())
     assert not torch.equal(seen[0].abs(), seen[1].abs())
     bound = math.sqrt(3 * (magnitudes(rule, 1, B) ** 2).mean())
     assert torch.cat(seen).abs().max() <= bound
     rule._step = 0
-    list(rule.feedback_phase(x))
+    rule.before_step(x)
     assert torch.equal(B, seen[0])
 
 

@@ -1,7 +1,6 @@
 """What PEPITA and its relatives share: the projection F of the error onto the input."""
 
 import math
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -90,7 +89,7 @@ class Modulated(Algorithm):
         """B_1 .. B_L of the form product."""
         return [self.get_buffer(f"factor{k}") for k in range(len(self.blocks))]
 
-    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
+    def before_step(self, x: Tensor) -> None:
         """Weight mirroring, when due. The noise is the same on every process."""
         if batches := self.mirror.due(self.current_epoch, self._step):
             name = ("mirror", self.current_epoch, self._step)
@@ -98,7 +97,6 @@ class Modulated(Algorithm):
             for _ in range(batches):
                 mirror_(self.factors, self.blocks, self.mirror, len(x), generator)
             self.F.copy_(rescale_(self.factors, self.std))
-        return iter(())
 
     def input_shift(self, e: Tensor, x: Tensor) -> Tensor:
         """+-F e, in the shape of ``x``."""

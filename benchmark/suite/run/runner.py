@@ -93,7 +93,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     data.prepare_data()
     data.setup("fit")
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
-    algorithm.replay = machine.replay
+    algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
     try:
         trainer.fit(algorithm, datamodule=data, ckpt_path=to_resume(checkpoint))
     except SystemExit as stop:
@@ -178,14 +178,14 @@ def final_metrics(
         return {}
     metrics = {k: v for k, v in recorder.curve[-1].items() if k not in ("epoch", "seconds")}
     trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
-    metrics |= {f"test_{name}": value for name, value in algorithm.eval_metrics().items()}
+    metrics |= {f"test_{name}": value for name, value in algorithm.evaluated.items()}
     if best := recorder.best_epoch:
         metrics |= {"best_val_acc": best["val_acc"], "best_epoch": best["epoch"]}
         metrics["test_acc_at_best_val"] = metrics["test_acc"]
         if best["epoch"] != len(recorder.curve):
             algorithm.load_state_dict(recorder.best)
             trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
-            metrics["test_acc_at_best_val"] = algorithm.eval_metrics()["acc"]
+            metrics["test_acc_at_best_val"] = algorithm.evaluated["acc"]
     return metrics
 
 
