@@ -230,7 +230,8 @@ class Learner(LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
-        scores = self.predict(x)
+        with torch.inference_mode(False), torch.no_grad():  # predictions may take gradients
+            scores = self.predict(x.clone() if x.is_inference() else x)
         self.accuracy.update(scores, y)
         self.mean_loss.update(task_loss(scores, y, self.loss), weight=len(y))
 

@@ -7,6 +7,7 @@ from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
 from benchmark.networks.resnet import ResNet18, ResNet20, ResNet50, ResNet56
 from benchmark.networks.vgg import VGG, BioTorchLeNet
+from benchmark.networks.wrap import as_network
 from benchmark.registry import Registry
 
 NETWORKS: Registry[Network] = Registry(
@@ -30,4 +31,4 @@ NETWORKS: Registry[Network] = Registry(
     },
 )
 
-__all__ = ["NETWORKS", "Block", "Dropout", "Network"]
+__all__ = ["NETWORKS", "Block", "Dropout", "Network", "as_network"]
