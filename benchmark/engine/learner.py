@@ -7,19 +7,16 @@ from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch import LightningModule
 from torch import Tensor
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
 
-from benchmark.credit.losses import Loss, task_loss
+from benchmark.credit.losses import Loss
 from benchmark.credit.true_gradient import fast_sign
 from benchmark.engine.descent import Descent
-from benchmark.engine.distributed import LocalDDP, average_float_buffers_, gather, own_values
+from benchmark.engine.distributed import LocalDDP, gather, own_values
+from benchmark.engine.evaluation import Evaluated
 from benchmark.engine.optim import Optim
 from benchmark.engine.sums import EpochSums
 from benchmark.errors import UserError
-from benchmark.networks import Network
 from benchmark.speed import Replay
 from benchmark.streams import stream_seed
 
@@ -34,13 +31,12 @@ class Answer(Protocol):
     def logits(self) -> Tensor: ...
 
 
-class Learner(LightningModule):
+class Learner(Evaluated):
     """Trains by what ``before_step``, ``feedback_phase`` and ``credit`` of a derived class give.
 
     Batches are ``x`` ``[N, ...]`` and ``y`` ``[N]``. One that comes from a loader with
     ``local_batch_size`` is a chunk of mini-batches of that size; any other is one mini-batch.
-    Metrics are logged at the end of each epoch: ``train_loss``, ``train_acc``, ``val_loss``,
-    ``val_acc``, ``test_loss``, ``test_acc``, accuracies in percent.
+    ``train_loss`` and ``train_acc`` (percent) are logged at the end of each epoch.
 
     Args:
         classes: number of classes.
@@ -51,28 +47,21 @@ class Learner(LightningModule):
 
     Attributes:
         diverged: whether a loss was no number; training ends there.
-        evaluated: loss and accuracy of the last evaluation, over all processes.
         replay: whether steps may be repeated without autograd.
-        logs: whether metrics go to the trainer's logger too, beside its callbacks.
     """
 
     automatic_optimization = False
-    net: Network
     check_finite_every = 1000  # steps between looks at the device's loss
 
     def __init__(
         self, classes: int, loss: Loss, optim: Optim, adversarial_eps: float, seed: int
     ) -> None:
-        super().__init__()
-        self.loss: Loss = loss
+        super().__init__(classes, loss)
         self.optim = optim
         self.adversarial_eps = adversarial_eps
         self.seed = seed
         self.diverged = False
-        self.evaluated: dict[str, float] = {}
-        self.replay = self.logs = True
-        self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
-        self.mean_loss = MeanMetric(nan_strategy="disable")
+        self.replay = True
         self.sums = EpochSums(loss)
         self._step = 0
         self._resumed: list[tuple[Tensor, dict[str, Tensor]]] = []  # by process: sums, own buffers
@@ -82,9 +71,6 @@ class Learner(LightningModule):
     # ---- what a derived class gives -----------------------------------------------------------
 
     def credit(self, x: Tensor, y: Tensor) -> Answer:
-        raise NotImplementedError
-
-    def predict(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def param_groups(self) -> list[dict[str, Any]]:
@@ -205,7 +191,7 @@ class Learner(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._check_finite()
-        self._log("train", self.train_metrics())
+        self.log_metrics("train", self.train_metrics())
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def train_metrics(self) -> dict[str, float]:
@@ -221,36 +207,3 @@ class Learner(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._step = checkpoint["in_epoch"]["step"]
         self._resumed = checkpoint["in_epoch"]["processes"]
-
-    # ---- evaluation ---------------------------------------------------------------------------
-
-    def on_validation_epoch_start(self) -> None:
-        if self.trainer.world_size > 1:
-            average_float_buffers_(self.net)
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x, y = batch
-        with torch.inference_mode(False), torch.no_grad():  # predictions may take gradients
-            scores = self.predict(x.clone() if x.is_inference() else x)
-        self.accuracy.update(scores, y)
-        self.mean_loss.update(task_loss(scores, y, self.loss), weight=len(y))
-
-    def on_validation_epoch_end(self) -> None:
-        self._log("val", self._evaluate())
-
-    test_step = validation_step
-
-    def on_test_epoch_end(self) -> None:
-        self._log("test", self._evaluate())
-
-    def _evaluate(self) -> dict[str, float]:
-        """Note loss and accuracy (percent) of the evaluation just run, over all processes."""
-        metrics = {"loss": self.mean_loss.compute(), "acc": 100 * self.accuracy.compute()}
-        self.mean_loss.reset()
-        self.accuracy.reset()
-        self.evaluated = {name: value.item() for name, value in metrics.items()}
-        return self.evaluated
-
-    def _log(self, part: str, metrics: dict[str, float]) -> None:
-        named = {f"{part}_{name}": value for name, value in metrics.items()}
-        self.log_dict(named, logger=self.logs, sync_dist=self.trainer.world_size > 1)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import torch
+from torch.utils.data import TensorDataset
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.algorithms.dfa import DFA
@@ -20,13 +21,22 @@ def blocks(language):
 
 
 def test_the_algorithm_shown_in_full_is_dfa():
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     shown = {}
     exec(code, shown)
     x, y, _ = data()
     own = updates(DFA(network()[0], classes=3), x, y)
     for a, b in zip(updates(shown["DFA"](network()[0], classes=3), x, y), own, strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_plain_trainer_takes_an_algorithm(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, code = blocks("python")
+    images = TensorDataset(torch.rand(64, 1, 28, 28), torch.arange(64) % 10)
+    made = {"my_images": images}
+    exec(code, made)
+    assert made["algorithm"].steps_done == 1
 
 
 def test_make_targets_and_names_exist():
