@@ -7,18 +7,38 @@ import signal
 import sys
 import time
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from benchmark.errors import UserError
+
+PARTS = {"in_epoch", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
+
+
+class CheckpointFile(TorchCheckpointIO):
+    """Writes a checkpoint where it is to be, and nowhere else: Lightning goes by way of $TMPDIR."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        torch.save(checkpoint, path)
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def damaged(path: Path) -> UserError:
+    return UserError(f"{path} is damaged or of another version: delete it to begin the run anew")
 
 
 def to_resume(path: Path) -> Path | None:
     """The checkpoint to go on from, if there is one.
+
+    Torch writes a checksum beside every part of a checkpoint, but does not look at it.
 
     Raises:
         UserError: for a damaged one, or one of another version.
@@ -26,11 +46,14 @@ def to_resume(path: Path) -> Path | None:
     if not path.exists():
         return None
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)["in_epoch"]
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
-        raise UserError(
-            f"{path} is damaged or of another version: delete it to begin the run anew"
-        ) from error
+        with ZipFile(path) as parts:
+            whole = parts.testzip() is None
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        whole &= found.keys() >= PARTS and len(found["optimizer_states"]) == 1
+    except Exception as error:  # whatever the bytes happen to say
+        raise damaged(path) from error
+    if not whole:
+        raise damaged(path)
     return path
 
 

@@ -22,6 +22,7 @@ class Recorder(Callback):
         curve: one dict per epoch: epoch (from 1), train_acc, train_loss, val_acc, val_loss
             (accuracies in percent), seconds (training time so far, without validation).
         best: state dict of the epoch with the best validation accuracy (the first of equals).
+        training: whether training has begun.
         peak_memory_mb: peak memory of training and validation.
         listeners: called with the epochs done, and of how many, in place of a progress bar.
     """
@@ -35,6 +36,7 @@ class Recorder(Callback):
         self.peak_memory_mb = 0.0
         self._seconds = self._started = 0.0
         self._training = False
+        self.training = False
 
     @property
     def seconds(self) -> float:
@@ -58,6 +60,7 @@ class Recorder(Callback):
             listener(len(self.curve), trainer.max_epochs or 0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.training = True
         self.on_train_epoch_start(trainer, pl_module)  # which a run resumed in mid-epoch skips
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -117,17 +117,31 @@ def test_unwritable_results_folder(bench, tmp_path):
     refused(bench("--results", "taken"), "taken")
 
 
-@pytest.mark.parametrize("damage", ["empty", "truncated", "noise", "of another version"])
+DAMAGE = {  # what is done to a checkpoint's parts
+    "of another version": lambda parts: parts.pop("in_epoch"),
+    "no optimizers": lambda parts: parts.pop("optimizer_states"),
+    "other shapes": lambda parts: parts["state_dict"].update(
+        {name: value[..., :-1] for name, value in parts["state_dict"].items() if value.dim() > 1}),
+    "callbacks of another kind": lambda parts: parts.update(callbacks=3),
+    "a curve of another kind": lambda parts: parts["callbacks"]["Recorder"].pop("curve"),
+    "no state": lambda parts: parts["optimizer_states"].clear(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "noise", "zeros", *DAMAGE])
 def test_damaged_checkpoint(bench, tmp_path, damage):
     assert bench()[0] == 0
     (path,) = tmp_path.glob("results/runs/*/last.ckpt")
     contents = path.read_bytes()
-    if damage == "of another version":
+    if damage in DAMAGE:
         checkpoint = torch.load(path, weights_only=True)
-        del checkpoint["in_epoch"]
+        DAMAGE[damage](checkpoint)
         torch.save(checkpoint, path)
     else:
-        path.write_bytes({"empty": b"", "truncated": contents[:-100], "noise": b"x" * 1000}[damage])
+        middle = len(contents) // 2
+        zeros = contents[:middle] + bytes(64) + contents[middle + 64 :]
+        path.write_bytes({"empty": b"", "truncated": contents[:-100], "noise": b"x" * 1000,
+                          "zeros": zeros}[damage])  # fmt: skip
     next(tmp_path.glob("results/records/*.json")).unlink()
     refused(bench(), "last.ckpt", "delete it")
     path.unlink()

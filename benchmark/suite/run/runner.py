@@ -15,7 +15,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from benchmark.algorithm import Algorithm
-from benchmark.engine.checkpoint import RunCheckpoint, to_resume
+from benchmark.engine.checkpoint import CheckpointFile, RunCheckpoint, damaged, to_resume
 from benchmark.engine.distributed import LocalDDP, assert_replicas_equal
 from benchmark.engine.recorder import Recorder
 from benchmark.engine.stop import EarlyStop, Stop
@@ -49,6 +49,7 @@ def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) 
         max_epochs=row.epochs,
         callbacks=callbacks,
         logger=TensorBoardLogger(str(folder), name="", version=""),
+        plugins=[CheckpointFile()],
         enable_checkpointing=True,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -94,11 +95,16 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     data.setup("fit")
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
+    resumed = to_resume(checkpoint)
     try:
-        trainer.fit(algorithm, datamodule=data, ckpt_path=to_resume(checkpoint))
+        trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it an exit with 1
             raise KeyboardInterrupt from stop
+        raise
+    except Exception as error:
+        if resumed and not recorder.training and not isinstance(error, UserError):
+            raise damaged(checkpoint) from error  # it could not be restored
         raise
     if trainer.world_size > 1:
         assert_replicas_equal(algorithm)
