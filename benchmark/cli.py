@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser as PlainParser
 from argparse import Namespace as PlainNamespace
@@ -50,7 +51,12 @@ def main(argv: list[str] | None = None) -> int:
         else:
             keep_freed_memory()
             _say_first(command)
-            return COMMANDS[command](rest) or 0
+            code = COMMANDS[command](rest) or 0
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:  # the reader of our output, head or less, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -99,6 +100,10 @@ class Learner(Evaluated):
             self._noise = self._generator.manual_seed(stream_seed(self.seed, *name))
         return self._noise
 
+    @cached_property
+    def _has_dropout(self) -> bool:
+        return bool(self.net.dropouts)
+
     def begin_step(self, noise: torch.Generator | None = None) -> None:
         """Start a step: new dropout masks, and ``noise`` or else the step's own generator."""
         self._noise = noise
@@ -156,7 +161,6 @@ class Learner(Evaluated):
             )
         if trainer.precision == "16-mixed":
             raise UserError("precision 16-mixed rescales hand-made updates: use bf16-mixed or 32")
-        self._has_dropout = bool(self.net.dropouts)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optim.build(self.param_groups())

@@ -1,6 +1,9 @@
 """Bad input gives one clear line on stderr and exit code 2, and leaves nothing behind."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -201,3 +204,10 @@ def test_a_senseless_number_trains_nothing(tmp_path, capsys, option, said):
     assert main([*args, f"--results={tmp_path}"]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.glob("records/*.json"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault():
+    command = [sys.executable, "-m", "benchmark", "list"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child.stdout.close()
+    assert "Traceback" not in child.stderr.read() and child.wait() == 128 + signal.SIGPIPE

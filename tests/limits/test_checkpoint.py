@@ -11,7 +11,8 @@ from benchmark.errors import UserError
 
 def parts():
     weights = torch.randn(50, 40, generator=torch.Generator().manual_seed(0))
-    return {**dict.fromkeys(PARTS, [0]), "state_dict": {"W": weights, "b": weights[0].clone()}}
+    state = {"W": weights, "b": weights[0].clone()}
+    return {**{part: [0] for part in PARTS}, "state_dict": state}
 
 
 @pytest.mark.parametrize("kind", ["zeroed", "flipped", "cut", "moved"])

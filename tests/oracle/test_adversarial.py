@@ -61,7 +61,6 @@ def test_the_step_is_taken_on_them_alone():
     fa = FA(net, classes=3, loss="bce", adversarial_eps=EPS).double()
     x_adv = by_hand(x, t, W)
     gradients = updates(fa, x_adv, y)
-    fa._has_dropout = False
     fa.descend = Descent(torch.optim.SGD(fa.parameters(), lr=0.1))
     logits = fa.learn(images(x), y)
     torch.testing.assert_close(logits, network(activation="tanh")[0](images(x_adv)).detach())
