@@ -269,7 +269,7 @@ def theory(args: list[str]) -> None:
 
 
 def names(args: list[str]) -> None:
-    """Print what is registered, a line each."""
+    """Print what is registered, a line each, and what other installed packages offer."""
     from benchmark.algorithms import ALGORITHMS
     from benchmark.data import DATASETS
     from benchmark.networks import NETWORKS
@@ -278,6 +278,8 @@ def names(args: list[str]) -> None:
         print(f"{registry.kind}s")
         for name, cls in registry.items():
             print(f"  {name:14} {(cls.__doc__ or '').strip().splitlines()[0]}")
+        for name, entry in registry.others().items():
+            print(f"  {name:14} {entry.value} ({entry.dist.name if entry.dist else 'installed'})")
 
 
 TORCHLESS = ("leaderboard", "plots")

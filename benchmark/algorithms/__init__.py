@@ -34,6 +34,7 @@ from benchmark.registry import Registry
 
 ALGORITHMS: Registry[Algorithm] = Registry(
     "algorithm",
+    Algorithm,
     {
         "bp": BP,
         "fa": FA,

@@ -10,6 +10,7 @@ from benchmark.registry import Registry
 
 DATASETS: Registry[DataModule] = Registry(
     "dataset",
+    DataModule,
     {
         "mnist": Mnist,
         "fashion_mnist": FashionMnist,

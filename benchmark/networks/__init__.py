@@ -12,6 +12,7 @@ from benchmark.registry import Registry
 
 NETWORKS: Registry[Network] = Registry(
     "network",
+    Network,
     {
         "mlp": MLP,
         "pepita_conv": PepitaConv,

@@ -134,7 +134,7 @@ def test_every_space_of_the_suite_fits_its_algorithm(path):
 
 
 def test_a_range_that_yaml_takes_for_a_number(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.suite.run.space.CONFIGS", tmp_path)
+    monkeypatch.setattr("benchmark.suite.rows.parse.CONFIGS", tmp_path)
     (tmp_path / "tune").mkdir()
     (tmp_path / "tune" / "dfa.yaml").write_text("optim.lr: 1:30")
     with pytest.raises(UserError, match="quote"):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.streams import stream
 from benchmark.suite.records import records
@@ -32,6 +33,7 @@ FACTOR = {
 # Of one core, as the records have it.
 MULTIPLICATIONS = 2e10  # a second
 SMALL = 5e8  # in the forward pass of a mini-batch
+UNKNOWN = 1e8  # for an image, where they cannot be counted
 STEP = 3e-4  # seconds of a mini-batch beside them
 START = 2.0  # seconds before the first one
 
@@ -57,9 +59,14 @@ def estimate(row: Row) -> float:
 def multiplications(row: Row, shape: tuple[int, int, int], classes: int) -> float:
     """Of one image's forward pass, counted on tensors without data."""
     network: Any = NETWORKS[row.network["name"]]
-    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
-        net = network(shape, classes, stream(0, "init"), **without_name(row.network))
-        net(torch.zeros(2, *shape))
+    try:
+        with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+            net = network(shape, classes, stream(0, "init"), **without_name(row.network))
+            net(torch.zeros(2, *shape))
+    except UserError:
+        raise
+    except Exception:  # a network of others may want real numbers, or images of another shape
+        return UNKNOWN
     return counter.get_total_flops() / 4
 
 

@@ -20,6 +20,7 @@ from benchmark.suite.records import studies
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.rows.parse import Names, read_config, read_named
 from benchmark.suite.run.bench import Job as RowJob
+from benchmark.suite.run.provenance import config_name
 from benchmark.suite.run.search import Search
 from benchmark.suite.run.space import space_text
 
@@ -97,7 +98,7 @@ class Entry(NamedTuple):
         """The row with the best validation accuracy of the study's trials."""
         search, setting = self.search(), studies.best(study)["setting"]
         said = [*self.options, *search.options(setting)]
-        origin = {"config": self.config.relative_to(CONFIGS.parent).as_posix(), "options": said}
+        origin = {"config": config_name(self.config), "options": said}
         return RowJob(search.row(setting), seeds, search.machine, search.measure, origin)
 
 

@@ -25,7 +25,7 @@ from benchmark.suite.launch.progress import Progress
 from benchmark.suite.launch.queue import Queue
 from benchmark.suite.launch.worker import stop
 from benchmark.suite.records.files import write_atomically
-from benchmark.suite.records.places import ROOT
+from benchmark.suite.records.places import CHECKOUT
 
 POLL = 2.0  # seconds
 
@@ -65,7 +65,7 @@ class Slurm:
                 partition=partition,
                 time=None,  # the partition's own, unless it is among the options
                 cpus_per_task=1,
-                setup=[f'export PYTHONPATH="{ROOT}:$PYTHONPATH" OMP_NUM_THREADS=1'],
+                setup=[f'export PYTHONPATH="{_path()}:$PYTHONPATH" OMP_NUM_THREADS=1'],
                 additional_parameters=dict(option.partition("=")[::2] for option in options),
             )
             with executor.batch():
@@ -121,6 +121,11 @@ def task(job: Job, results: Path) -> str:
     if report.status == "failed":
         raise UserError(report.reason)
     return report.status
+
+
+def _path() -> str:
+    """Where tasks find the code that is not installed: the checkout, and the current folder."""
+    return ":".join(map(str, [*filter(None, [CHECKOUT]), Path.cwd()]))
 
 
 def _submitit() -> Any:

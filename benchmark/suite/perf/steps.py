@@ -27,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.errors import UserError
 from benchmark.suite.perf import settling_costs, synapse_costs
+from benchmark.suite.records.places import find
 from benchmark.suite.rows.parse import Names, names_in, read_row
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
 
@@ -272,10 +273,10 @@ def main(args: list[str]) -> None:
         print(line.replace("nanx", "   -").replace("nan", "  -"), PUBLIC.get(names.algorithm, ""))
 
 
-def chosen(options: Namespace) -> Iterator[tuple[Names, Path]]:
+def chosen(options: Namespace) -> Iterator[tuple[Names, Path | None]]:
     """The rows to time."""
     if options.config:
-        for path in map(Path, options.config):
+        for path in map(find, map(Path, options.config)):
             yield names_in(path), path
         return
     for algorithm in options.algorithm.split(","):

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
+from benchmark.suite.records.places import find
 from benchmark.suite.rows.parse import (
     Names,
     named_in,
@@ -27,22 +28,27 @@ class Choice(NamedTuple):
     """A row as chosen, before the command line's options.
 
     Attributes:
-        path: of its config file or record.
+        path: of its config file or record; None where it has none.
         config: the row's options from there.
         said: how the command named it: as options, or not at all where it gave the file.
     """
 
     names: Names
-    path: Path
+    path: Path | None
     config: dict[str, Any]
     said: list[str]
+
+    @property
+    def source(self) -> str:
+        """Where ``config`` comes from, for messages."""
+        return str(self.path or self.names.algorithm)
 
 
 def choices(front: Namespace) -> list[Choice]:
     """What ``--config`` (files and folders) or the three names choose.
 
     Args:
-        front: algorithm (names with commas, or ``all``), dataset, network, config.
+        front: algorithm (names with commas, or ``all`` of the package's), dataset, network, config.
 
     Raises:
         UserError: for an unknown name, a bad file, a folder without rows, or files beside names.
@@ -54,7 +60,7 @@ def _in_files(front: Namespace) -> list[Choice]:
     for option in ("algorithm", "dataset", "network"):
         if getattr(front, option) is not None:
             raise UserError(f"--config gives whole rows: leave out --{option}, or --config")
-    files = [file for path in front.config for file in rows_in(path)]
+    files = [file for path in front.config for file in rows_in(find(path))]
     return [Choice(names := names_in(file), file, read_named(names, file), []) for file in files]
 
 
@@ -93,4 +99,4 @@ def _own_network(algorithm: str) -> str | None:
     """The network that an algorithm's default settings name, if they do."""
     _ = ALGORITHMS[algorithm]  # an unknown name is an error here
     path = Names(algorithm, "", "").default_config
-    return read_config(path).get("network", {}).get("name")
+    return read_config(path).get("network", {}).get("name") if path else None

@@ -28,6 +28,7 @@ from benchmark.measure import Measure
 from benchmark.networks import NETWORKS
 from benchmark.suite.records import published
 from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.records.records import slug
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Precision, Row
 
@@ -45,10 +46,22 @@ class Names:
         ALGORITHMS[self.algorithm], DATASETS[self.dataset], NETWORKS[self.network]
 
     @property
-    def default_config(self) -> Path:
-        """The suite's own settings for this cell, else those for the algorithm anywhere."""
-        cell = CONFIGS / "bench" / f"{self.dataset}-{self.network}-{self.algorithm}.yaml"
-        return cell if cell.exists() else CONFIGS / "bench" / f"{self.algorithm}.yaml"
+    def default_config(self) -> Path | None:
+        """The suite's own settings for this cell, else those for the algorithm anywhere.
+
+        Those for an algorithm that is not the package's lie in the current folder, in
+        ``configs/bench/`` too, under its name as in records' file names (``mine-rule.yaml`` for
+        ``mine:Rule``). Where there are none, its constructor's defaults hold (None).
+        """
+        folder = own_configs(self.algorithm) / "bench"
+        cell = "-".join(map(slug, (self.dataset, self.network, self.algorithm)))
+        paths = (folder / f"{stem}.yaml" for stem in (cell, slug(self.algorithm)))
+        return next((path for path in paths if path.exists()), None)
+
+
+def own_configs(algorithm: str) -> Path:
+    """The folder of an algorithm's configs: the package's, or the current folder's."""
+    return CONFIGS if algorithm in ALGORITHMS else Path("configs")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -72,13 +85,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_named(names: Names, path: Path) -> dict[str, Any]:
+def read_named(names: Names, path: Path | None) -> dict[str, Any]:
     """A config file's options for these names, which may differ from those in the file.
+
+    Without a file, the names alone.
 
     Raises:
         UserError: see :func:`read_config`.
     """
-    config = read_config(path)
+    config = read_config(path) if path else {}
     chosen = {"algorithm": names.algorithm, "data": names.dataset, "network": names.network}
     named = {group: {**config.get(group, {}), "name": name} for group, name in chosen.items()}
     return config | named
@@ -88,7 +103,7 @@ def read_default(names: Names) -> dict[str, Any]:
     """Our own settings for these names, above those that all algorithms share on this data set
     and network (``<dataset>-<network>.yaml``, where there is one)."""
     own = read_named(names, names.default_config)
-    path = CONFIGS / "bench" / f"{names.dataset}-{names.network}.yaml"
+    path = CONFIGS / "bench" / f"{slug(names.dataset)}-{slug(names.network)}.yaml"
     shared = read_config(path) if path.exists() else {}
     return shared | {
         key: shared.get(key, {}) | value if isinstance(value, dict) else value
@@ -199,8 +214,8 @@ def to_row(options: Namespace) -> Row:
     return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
 
 
-def read_row(names: Names, path: Path, args: list[str]) -> Row:
-    """The row of a config file for these names, with the options ``args``.
+def read_row(names: Names, path: Path | None, args: list[str]) -> Row:
+    """The row of a config file (or of the defaults) for these names, with the options ``args``.
 
     Raises:
         UserError: see :func:`read_config`, :func:`parse` and :func:`to_row`.

@@ -65,7 +65,7 @@ def _task(row: Row) -> str:
 def _job(choice: Choice, args: list[str]) -> Job:
     parser = row_parser(choice.names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
-    options = parse(parser, choice.config, args, str(choice.path))
+    options = parse(parser, choice.config, args, choice.source)
     if options.print_config:
         del options["print_config"]
         print(parser.dump(options))

@@ -14,12 +14,16 @@ import numpy
 import torch
 import torchvision
 
-from benchmark.suite.records.places import ROOT
+from benchmark import __version__
+from benchmark.suite.records.places import CHECKOUT
 
 
 def _git(*args: str) -> str | None:
+    """Git's answer about the checkout; None where the code lies in none, but is installed."""
+    if CHECKOUT is None or not (CHECKOUT / ".git").exists():
+        return None
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True)
+        done = subprocess.run(["git", "-C", str(CHECKOUT), *args], capture_output=True, text=True)
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -45,12 +49,15 @@ def _blas() -> str:
 def environment(device: torch.device, world_size: int, precision: str) -> dict[str, Any]:
     """Commit, versions, device: what the last bits of a result depend on.
 
-    ``dirty`` is true when tracked source differs from the commit; ``instruction_set`` is what
-    torch's CPU kernels use, ``blas`` the library of its matrix products.
+    ``dirty`` is true when tracked source differs from the commit; without a commit the package's
+    ``version`` stands in. ``instruction_set`` is what torch's CPU kernels use, ``blas`` the library
+    of its matrix products.
     """
+    commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "configs")
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit,
+        **({} if commit else {"version": __version__}),
         "dirty": None if changes is None else bool(changes),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.records.places import ROOT
 from benchmark.suite.records.records import Record
 from benchmark.suite.rows.row import PLACES
 
@@ -17,11 +17,11 @@ from benchmark.suite.rows.row import PLACES
 OUTSIDE = (*(f"data.{place}" for place in PLACES), "machine", "seeds")
 
 
-def origin(path: Path, args: list[str], options: Namespace) -> dict[str, Any]:
+def origin(path: Path | None, args: list[str], options: Namespace) -> dict[str, Any]:
     """The config file of a row, and what the command line set beside it.
 
     Args:
-        path: of the config; of one outside the project the name is kept.
+        path: of the config, if the row has one; of one outside the project the name is kept.
         args: the command line.
         options: what it was parsed to, together with the config.
 
@@ -41,10 +41,12 @@ def _within(name: str, group: str) -> bool:
     return name == group or name.startswith(f"{group}.")
 
 
-def config_name(path: Path) -> str:
-    """The path of a config in the project; of one outside its file name."""
-    resolved, root = path.resolve(), CONFIGS.parent
-    return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else path.name
+def config_name(path: Path | None) -> str:
+    """The path of a config in the project; of one outside its file name; empty for none."""
+    if path is None:
+        return ""
+    resolved = path.resolve()
+    return resolved.relative_to(ROOT).as_posix() if resolved.is_relative_to(ROOT) else path.name
 
 
 def made(record: Record) -> str:

@@ -22,6 +22,7 @@ from benchmark.engine.stop import EarlyStop, Stop
 from benchmark.errors import UserError
 from benchmark.measure import Alignment, Measure
 from benchmark.suite.records import records
+from benchmark.suite.records.records import slug
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
 from benchmark.suite.run.environment import environment, now
@@ -34,7 +35,7 @@ warnings.filterwarnings("ignore", module="jsonargparse")
 
 def run_folder(results: Path, row: Row, seed: int) -> Path:
     """Where a run keeps its checkpoint and TensorBoard log."""
-    return results / "runs" / f"{row.title}-{row.hash}-s{seed}"
+    return results / "runs" / f"{slug(row.title)}-{row.hash}-s{seed}"
 
 
 def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) -> Trainer:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.suite.records.failed import at_chance
+from benchmark.suite.records.records import slug
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.parse import Names, parse, row_parser, seeds_of, to_row
 from benchmark.suite.rows.row import Row
@@ -80,9 +81,10 @@ class Search:
         return to_row(parse(self.parser, self.config, args, self.source))
 
     def title(self, search_seed: int) -> str:
-        """The start's title and 12 hex digits for all that decides which settings are tried."""
+        """The start's title, fit for a file name, and 12 hex digits for all that decides which
+        settings are tried."""
         text = json.dumps([self.start_row.hash, self.text, self.seeds, search_seed])
-        return f"{self.start_row.title}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return f"{slug(self.start_row.title)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def judge(self, row: Row, runs: Path) -> Judged:
         """Validation accuracy at the last epoch, mean over the seeds; 0 where one diverged.

@@ -14,8 +14,8 @@ import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from benchmark.errors import UserError
-from benchmark.suite.records.places import CONFIGS
-from benchmark.suite.rows.parse import read_config
+from benchmark.suite.records.records import slug
+from benchmark.suite.rows.parse import own_configs, read_config
 
 Range = FloatDistribution | IntDistribution | CategoricalDistribution
 Space = dict[str, Range]
@@ -33,7 +33,7 @@ def space_text(asked: list[str], algorithm: str, lr: float) -> dict[str, str]:
             if not (key and equals and text):
                 raise UserError(f"--space {key}{equals}{text}: write option=low:high")
         return {key: text for key, _, text in pairs}
-    path = CONFIGS / "tune" / f"{algorithm}.yaml"
+    path = own_configs(algorithm) / "tune" / f"{slug(algorithm)}.yaml"
     if path.exists():
         texts = read_config(path)
         for key, text in texts.items():

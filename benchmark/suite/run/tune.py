@@ -1,6 +1,6 @@
 """Metaparameter search: Optuna's TPE, on the validation split, killed and resumed at will.
 
-A study is a record, ``results/tune/<title>-<hash>.json`` (see ``report/studies.py``), the hash
+A study is a record, ``results/tune/<title>-<hash>.json`` (see ``records/studies.py``), the hash
 standing for its start, space, seeds and search seed. The n-th setting is a function of the settings
 and results before it and of the search seed alone; so a study that was killed and resumed is the
 study that was not. The folder beside the record, of the same name, holds what a search needs while
@@ -49,7 +49,7 @@ def tune(front: PlainNamespace, args: list[str]) -> Iterator[Path]:
         The best setting's config file.
     """
     chosen = choices(front)
-    searches = [Search(c.names, c.config, args, front.space, str(c.path)) for c in chosen]
+    searches = [Search(c.names, c.config, args, front.space, c.source) for c in chosen]
     for search in searches:
         record = pursue(search, front.trials, front.search_seed, front.results)
         for label, trial in ("start: ", record["trials"][0]), ("best:  ", studies.best(record)):
