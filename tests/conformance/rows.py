@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.suite.rows.parse import Names, parse, read_config, row_parser, to_row
+from benchmark.suite.rows.parse import Names, parse, read_named, row_parser, to_row
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
 
 # What differs from the default: an algorithm's network, or options that a tiny problem needs.
@@ -70,7 +70,7 @@ def row_of(name: str, *options: str, epochs: int = 2) -> Row:
         f"--epochs={epochs}",
         *OPTIONS.get(name, []),
     ]
-    config = read_config(names.default_config)
+    config = read_named(names, names.default_config)
     return to_row(parse(row_parser(names), config, [*args, *options], "conformance"))
 
 

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +32,6 @@ HELP = [  # what `make help` names, if README does not have it
     "make table PAPER=srinivasan2023_topdown ONLY=mnist SEEDS=3 WORKERS=2",
     "make perf",
 ]
-OWN = "make bench ALGO=mine"  # of an algorithm that a reader adds
 
 
 def documented():
@@ -43,7 +43,7 @@ def documented():
     lines = [line.split(" #")[0].strip() for text in lines for line in text]
     inline = [code for code in inline if not re.fullmatch(r"make \w+", code)]  # a name, no command
     known = re.compile(r"make \w+|(srun )?(\.venv/bin/)?python -m benchmark \w+ -")
-    return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)} - {OWN})
+    return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)})
 
 
 def arguments(command):
@@ -80,10 +80,13 @@ def folder(tmp_path, monkeypatch):
     shutil.copy(RECORD, tmp_path / "results" / "records")
     shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    shutil.copy(ROOT / "benchmark/algorithms/_template.py", tmp_path / "mine.py")
     (tmp_path / "row.yaml").write_text(
         "algorithm: {name: dfa}\ndata: {name: mnist5k}\nnetwork: {name: mlp}\n"
     )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
     monkeypatch.setattr(Machine, "check", lambda machine: None)
     rows = []
     monkeypatch.setattr("benchmark.suite.run.bench.run_rows", lambda jobs, *_: rows.extend(jobs))
