@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
 STAMP   = $(VENV)/.installed
+LOCK   ?= requirements.lock
 BENCH   = $(PY) -m benchmark
 
 option   = $(if $($(1)),$(2) $($(1)))
@@ -10,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench table rerun leaderboard plots perf tune list test lint check clean
+.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -18,12 +19,22 @@ help:  ## show this list
 	@echo "  bench takes ALGO= (a name, a,b,c or all) DATASET= NETWORK= SEEDS= EPOCHS= DEVICES= AGAIN=1 ARGS='--any.option x'"
 	@echo "  CONFIG= (files or folders of rows or records) instead of the names"
 
-setup: $(STAMP)  ## create .venv and install the package with everything it needs
+setup: $(STAMP)  ## create .venv, install what requirements.lock names by hash (LOCK= the newest)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml setup.py constraints.txt $(LOCK)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+ifneq ($(LOCK),)
+	$(PY) -m pip install -q --require-hashes -r $(LOCK)
+	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
+else
 	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune,cluster]'
+endif
 	touch $@
+
+lock: setup  ## resolve requirements.lock anew, for all platforms (ARGS=--upgrade: newest versions)
+	$(PY) -m pip install -q uv
+	$(VENV)/bin/uv pip compile -q pyproject.toml --all-extras -c constraints.txt --universal \
+	  --python-version 3.11 --generate-hashes --no-header -o requirements.lock $(ARGS)
 
 bench: setup  ## train ALGO (dfa) beside backprop, record it, print its rows
 	@$(BENCH) bench $(call option,CONFIG,--config) $(call option,ALGO,--algorithm) $(call option,DATASET,--dataset) \

@@ -11,6 +11,7 @@ from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
 from benchmark.suite.launch.cost import UNKNOWN, multiplications
 from benchmark.suite.records.records import load
+from benchmark.suite.rows.choose import choices
 from benchmark.suite.run.bench import rows_to_run
 from benchmark.suite.run.search import Search
 from benchmark.suite.run.space import space_text
@@ -186,8 +187,8 @@ def test_a_name_that_an_installed_package_offers(lab, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(site))
     assert jobs("--algorithm=gained")[1].row.algorithm["gain"] == 2.0
     assert "gained" not in ALGORITHMS
-    assert not {"gained", "unloadable"} & {row.row.algorithm["name"] for row in jobs(
-        "--algorithm=all")}  # fmt: skip
+    front, _ = _bench_front(["--algorithm=all"])
+    assert [choice.names.algorithm for choice in choices(front)] == list(ALGORITHMS)
     assert main(["list"]) == 0
     assert "gained         lab.mine:Rule (lab-rules)" in capsys.readouterr().out
     with pytest.raises(UserError, match="did you mean gained"):
@@ -213,3 +214,14 @@ def test_a_network_whose_cost_cannot_be_counted_is_taken_for_a_large_one(lab):
     *_, job = jobs(*NAMES)
     assert multiplications(job.row, (1, 28, 28), 10) < UNKNOWN
     assert multiplications(job.row, (3, 224, 224), 10) == UNKNOWN
+
+
+def test_a_config_of_ours_is_found_from_any_folder_after_the_folders_own(lab):
+    (job,) = jobs("--config", "configs/lee2015_dtp", "--baseline=false")[:1]
+    assert job.origin["config"].startswith("configs/lee2015_dtp/")
+    (lab / "configs" / "lee2015_dtp").mkdir(parents=True)
+    (lab / "configs" / "lee2015_dtp" / "row.yaml").write_text(
+        yaml.safe_dump({k: {"name": v} for k, v in PATHS.items()})
+    )
+    (job,) = jobs("--config", "configs/lee2015_dtp", "--baseline=false")
+    assert job.row.algorithm["name"] == "lab.mine:Rule"
