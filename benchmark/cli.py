@@ -170,7 +170,7 @@ def _equal(front: PlainNamespace, places: list[str]) -> None:
     try:
         from benchmark.suite.launch.board import train_board
     except ModuleNotFoundError as error:
-        raise UserError(f"the searches need {error.name}: pip install -e '.[tune]'") from error
+        raise UserError(f"the searches need {error.name}: pip install {error.name}") from error
     outcome = train_board(front, seeds, options)
     if not outcome.left:
         print(write_equal(front.results, front.only))
@@ -240,7 +240,7 @@ def tune(args: list[str]) -> None:
     try:
         from benchmark.suite.run.tune import tune as search
     except ModuleNotFoundError as error:
-        raise UserError(f"tune needs {error.name}: pip install -e '.[tune]'") from error
+        raise UserError(f"tune needs {error.name}: pip install {error.name}") from error
     for path in search(front, rest):
         print(path)
 

@@ -132,7 +132,7 @@ def _submitit() -> Any:
     try:
         import submitit
     except ModuleNotFoundError as error:
-        raise UserError("Slurm needs submitit: pip install -e '.[cluster]'") from error
+        raise UserError("Slurm needs submitit: pip install submitit") from error
     return submitit
 
 
