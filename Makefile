@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check clean
+.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -69,12 +69,15 @@ test: setup  ## the whole test suite
 	$(PY) -m pytest -n 2 --dist loadgroup
 
 lint: setup  ## formatting, lint and types
-	$(PY) -m ruff format --check benchmark tests
-	$(PY) -m ruff check benchmark tests
+	$(PY) -m ruff format --check benchmark tests setup.py
+	$(PY) -m ruff check benchmark tests setup.py
 	$(PY) -m mypy
 
 check: lint  ## lint and the fast tests
 	$(PY) -m pytest -n 2 tests/oracle tests/limits tests/records
+
+mutants: setup  ## plant known defects in a copy, one by one: the tests must notice each
+	$(PY) -m tests.mutants
 
 clean:  ## remove the environment and caches, never results
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -14,10 +14,11 @@ from tests.oracle.tiny import data, network, updates
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def test_the_algorithm_shown_in_full_is_dfa():
@@ -55,3 +56,13 @@ def test_links_and_paths_exist():
     paths += [p for row in re.findall(r"^\| `(.*)` \|", README, flags=re.MULTILINE)
               for p in re.split(r"`, `", row)]  # fmt: skip
     assert paths and all((ROOT / p).exists() for p in paths)
+
+
+def test_what_contributing_names_exists():
+    targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    said = re.findall(r"make\s(\w+)", "\n".join(re.findall(r"`[^`]+`", CONTRIBUTING)))
+    said += re.findall(r"^make (\w+)", "\n".join(blocks("sh", CONTRIBUTING)), flags=re.MULTILINE)
+    assert said and set(said) <= set(targets)
+    prose = re.sub(r"```.*?```", "", CONTRIBUTING, flags=re.DOTALL)
+    paths = [code for code in re.findall(r"`([\w./]+)`", prose) if "/" in code]
+    assert len(paths) > 8 and all((ROOT / path).exists() for path in paths)

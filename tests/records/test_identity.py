@@ -41,7 +41,10 @@ def test_every_other_option_does():
         "--optim.lr=0.3", "--loss=mse", "--epochs=3", "--precision=64-true",
     ):  # fmt: skip
         assert row_of("dfa", option).hash != plain.hash, option
-    for option in ("--variant=x", "--data.root=elsewhere", "--machine.devices=1"):
+    for option in (
+        "--variant=x", "--data.root=elsewhere", "--data.cache=elsewhere", "--data.steps_per_call=3",
+        "--machine.devices=1",
+    ):  # fmt: skip
         assert row_of("dfa", option).hash == plain.hash, option
 
 

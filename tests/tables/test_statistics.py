@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark.suite.tables.intervals import welch
 from benchmark.suite.tables.statistics import from_published, holm, paired
 
 VALUES = [1.52, 1.61, 1.48, 1.55, 1.66]
@@ -21,6 +22,13 @@ def test_sd_and_n_published_is_welch():
     own = from_published(VALUES, float(np.mean(theirs)), sd, 3)
     welch = stats.ttest_ind(VALUES, theirs, equal_var=False).confidence_interval(0.95)
     assert ends(own) == pytest.approx((welch.low, welch.high), rel=1e-9)
+
+
+def test_the_interval_of_unpaired_rules_is_welchs():
+    theirs = [1.40, 1.52, 1.45]
+    low, high = stats.ttest_ind(VALUES, theirs, equal_var=False).confidence_interval(0.95)
+    assert welch(VALUES, theirs) == pytest.approx((high - low) / 2, rel=1e-9)
+    assert welch(VALUES, [1.40]) is None
 
 
 def test_without_n_the_published_number_is_one_run_of_its_sd():

@@ -1,0 +1,138 @@
+"""Defects to plant, a line each, and the tests that must notice them."""
+
+from typing import NamedTuple
+
+
+class Defect(NamedTuple):
+    """One changed line.
+
+    Attributes:
+        name: what is wrong with it.
+        file: where, below ``benchmark/``.
+        old: text that stands there exactly once.
+        new: what it becomes.
+        tests: files of ``tests/``, or tests in them, of which one must fail.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+DEFECTS = [
+    # ---- credit/: the mathematics
+    Defect(
+        "output error with the wrong sign", "credit/losses.py",
+        "return p - one_hot(y, p)", "return one_hot(y, p) - p", "oracle/test_drtp.py",
+    ),
+    Defect(
+        "local update summed over the batch", "credit/losses.py",
+        "return sum(terms[1:], terms[0]) / len(activities[0])",
+        "return sum(terms[1:], terms[0])", "oracle/test_dfa.py",
+    ),
+    Defect(
+        "error sent back through W", "credit/feedback.py",
+        "delta @ B.to(delta.dtype) if need_x", "delta @ W.to(delta.dtype) if need_x",
+        "oracle/test_fa.py",
+    ),
+    Defect(
+        "difference correction left out", "credit/targets.py",
+        "targets.append(h_below + d(targets[-1], h))",
+        "targets.append(d(targets[-1], h))", "oracle/test_dtp.py",
+    ),
+    Defect(
+        "decoders taught away from the transpose", "credit/targets.py",
+        "- 2 * (noise * from_below).sum()", "+ 2 * (noise * from_below).sum()",
+        "oracle/test_target_variants.py::test_ldtp_decoders",
+    ),
+    Defect(
+        "threshold of a summed goodness not per unit", "credit/goodness.py",
+        "(h[0].numel() if self.kind == \"sum\" else 1)", "1", "oracle/test_ff.py",
+    ),
+    Defect(
+        "wrong labels that may be right", "credit/goodness.py",
+        "torch.randint(1, classes", "torch.randint(0, classes", "oracle/test_ff.py",
+    ),
+    Defect(
+        "nudged away from the target", "credit/settling.py",
+        "beta * (target - top)", "beta * (top - target)", "oracle/test_ep.py",
+    ),
+    # ---- algorithms/: the rules
+    Defect(
+        "dfa with the wrong sign", "algorithms/dfa.py",
+        "return e @ self.get_buffer(f\"B{k}\")", "return -e @ self.get_buffer(f\"B{k}\")",
+        "oracle/test_dfa.py",
+    ),
+    Defect(
+        "shared B_k not scaled to its layer", "algorithms/dfa.py",
+        "math.sqrt(max(self.units) / self.units[k])", "1.0", "limits/test_feedback.py",
+    ),
+    Defect(
+        "pepita's hidden layers unlearn", "algorithms/pepita.py",
+        "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
+    ),
+    Defect(
+        "ep divides by one nudging, not by their difference", "algorithms/ep.py",
+        "-gain / ((beta1 - beta2) * len(x))", "-gain / (beta1 * len(x))", "oracle/test_ep.py",
+    ),
+    # ---- engine/, data/ and streams: the loop
+    Defect(
+        "resuming skips a step", "engine/learner.py",
+        "self._step = checkpoint[\"in_epoch\"][\"step\"]",
+        "self._step = checkpoint[\"in_epoch\"][\"step\"] + 1",
+        "limits/test_persistent.py::test_resumed_in_mid_epoch_the_samples_keep_their_particles",
+    ),
+    Defect(
+        "mean loss of mini-batches, not of samples", "engine/sums.py",
+        "task_loss(logits, y, self.loss) * len(y)", "task_loss(logits, y, self.loss)",
+        "limits/test_library.py::test_a_plain_trainer_gives_the_suites_weights_and_metrics",
+    ),
+    Defect(
+        "a stopping rule that reads accuracies as errors", "engine/stop.py",
+        "(1 - self.memory) * (1 - acc / 100)", "(1 - self.memory) * acc / 100",
+        "limits/test_stop.py::test_the_rule_by_hand",
+    ),
+    Defect(
+        "every epoch in one order", "data/order.py",
+        "stream(self.seed, \"order\", epoch)", "stream(self.seed, \"order\", 0)",
+        "data/test_data_loader.py",
+    ),
+    Defect(
+        "streams that forget their name", "streams.py",
+        "repr((int(seed), *name))", "repr((int(seed), name[0]))", "data/test_data_loader.py",
+    ),
+    # ---- suite/: rows, records, tables, the queue
+    Defect(
+        "a place of this machine in a row's identity", "suite/rows/row.py",
+        "PLACES = (\"root\", \"cache\",", "PLACES = (\"root\",", "records/test_identity.py",
+    ),
+    Defect(
+        "records written twice", "suite/records/records.py",
+        "if old and not overwrite:", "if old and overwrite is None:",
+        "records/test_record_files.py",
+    ),
+    Defect(
+        "diverged runs that count", "suite/records/failed.py",
+        "return record[\"status\"] == \"diverged\" or (", "return (",
+        "records/test_leaderboard_table.py",
+    ),
+    Defect(
+        "Welch with the other sample's size", "suite/tables/intervals.py",
+        "variance(a) / len(a), variance(b) / len(b)",
+        "variance(a) / len(b), variance(b) / len(a)", "tables/test_statistics.py",
+    ),
+    Defect(
+        "Bonferroni in place of Holm", "suite/tables/intervals.py",
+        "(len(tested) - k) * p", "len(tested) * p", "tables/test_statistics.py",
+    ),
+    Defect(
+        "the interval of a mean, not of one more run", "suite/tables/statistics.py",
+        "variance(measured) * (1 + 1 / m)", "variance(measured) / m", "tables/test_statistics.py",
+    ),
+    Defect(
+        "claims that two may hold", "suite/launch/claims.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB", "launch/test_queue.py",
+    ),
+]  # fmt: skip
