@@ -86,7 +86,7 @@ def option_types(cls: type) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if "__init__" in vars(base) and base is not object:
-            hints |= get_type_hints(base.__init__, include_extras=True)
+            hints |= get_type_hints(vars(base)["__init__"], include_extras=True)
     return hints
 
 
