@@ -18,6 +18,7 @@ from benchmark.engine.learner import Learner
 from benchmark.engine.optim import Optim
 from benchmark.networks import Network
 from benchmark.streams import stream
+from benchmark.traits import Traits
 
 
 class Credit(NamedTuple):
@@ -49,10 +50,7 @@ class Algorithm(Learner):
         seed: root of the named random streams.
     """
 
-    # Whether each step does the same operations, whatever the numbers, the step and the epoch, and
-    # draws all noise from ``self.noise``: such steps are repeated without autograd (benchmark.
-    # speed). A class says so for itself, not for those derived from it; options may unsay it.
-    same_steps = False
+    traits: Traits  # of the class; an instance has its own where its options change one
 
     def __init__(
         self,

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "benchmark"
-ALL = {"errors", "options", "registry", "streams"}
+ALL = {"errors", "options", "registry", "streams", "traits"}
 LIBRARY = {"credit", "networks", "data", "engine", "measure", "algorithm", "algorithms"}
 BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "errors": set(),
     "options": set(),
     "registry": set(),
     "streams": set(),
+    "traits": set(),
     "networks": set(),
     "credit": {"networks"},
     "data": set(),

@@ -14,7 +14,7 @@ class AA(PrimitiveSum):
     At rest, with amp = sparse, B equals W on the span of the inputs.
     """
 
-    same_steps = True
+    traits = PrimitiveSum.traits
 
     def __init__(
         self, net: Network, *, amp: float = 1.0, sparse: float = 1.0, **options: Any

@@ -7,6 +7,7 @@ from benchmark.algorithm import Credit
 from benchmark.algorithms.families.modulated import Modulated
 from benchmark.credit.losses import local_update, output_error
 from benchmark.credit.passes import per_position, tangents
+from benchmark.traits import Traits
 
 
 class AFA(Modulated):
@@ -19,7 +20,10 @@ class AFA(Modulated):
     al. 2023). This is the limit of PEPITA's update as F goes to zero.
     """
 
-    same_steps = True
+    traits = Traits(
+        "input modulation", "Srinivasan et al.", 2023,
+        teacher="error", feedback="fixed", second_pass=True, networks="blocks", same_steps=True,
+    )  # fmt: skip
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         standard = self.forward_pass(x)

@@ -23,7 +23,7 @@ class AOSDTP(SDTP):
     halves of an auto-encoder, by the reconstruction loss. No prediction depends on it.
     """
 
-    same_steps = True
+    traits = SDTP.traits
 
     def __init__(self, net: Network, *, auxiliary_outputs: int = 512, **dtp: Any) -> None:
         """

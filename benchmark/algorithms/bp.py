@@ -4,6 +4,7 @@ from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import task_loss
+from benchmark.traits import Traits
 
 
 class BP(Algorithm):
@@ -12,7 +13,10 @@ class BP(Algorithm):
     Delta W_k = -lr dJ/dW_k
     """
 
-    same_steps = True
+    traits = Traits(
+        "backpropagation", "Rumelhart, Hinton & Williams", 1986,
+        teacher="above", transport="weights", backward_pass=True, same_steps=True,
+    )  # fmt: skip
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         logits = self.net(x)

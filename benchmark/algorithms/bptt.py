@@ -11,6 +11,7 @@ from benchmark.credit.losses import task_loss
 from benchmark.credit.settling import settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.traits import Traits
 
 
 class BPTT(Settled):
@@ -22,7 +23,11 @@ class BPTT(Settled):
     steps, as beta -> 0 and from a settled state (Ernoult et al. 2019, theorem 1).
     """
 
-    same_steps = True
+    traits = Traits(
+        "settling", "Ernoult et al.", 2019,
+        teacher="above", transport="weights", backward_pass=True, second_pass=True,
+        networks="settles", same_steps=True,
+    )  # fmt: skip
 
     def __init__(self, net: Network, *, back_steps: int = 10, **settled: Any) -> None:
         """

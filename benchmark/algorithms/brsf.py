@@ -1,5 +1,6 @@
 """Batchwise random-magnitude sign-concordant feedback (Liao, Leibo & Poggio 2016)."""
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.algorithms.frsf import FRSF
@@ -14,6 +15,8 @@ class BRSF(FRSF):
 
     b gives M the root mean square of feedback alignment's random draw.
     """
+
+    traits = replace(FRSF.traits, same_steps=False)
 
     def __init__(self, net: Network, **fa: Any) -> None:
         super().__init__(net, **fa)

@@ -10,6 +10,7 @@ from benchmark.algorithms.families.settled import Settled
 from benchmark.credit.settling import one_hot_targets, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.traits import Traits
 
 
 class CHL(Settled):
@@ -21,7 +22,10 @@ class CHL(Settled):
     outputs are a layer of the dynamics, clamped to the one-hot label; ``loss`` is only reported.
     """
 
-    same_steps = True
+    traits = Traits(
+        "settling", "Movellan", 1991,
+        teacher="above", transport="weights", second_pass=True, networks="settles", same_steps=True,
+    )  # fmt: skip
 
     def __init__(self, net: Network, *, clamped_steps: int = 20, **settled: Any) -> None:
         """

@@ -1,18 +1,18 @@
 """Direct difference target propagation with linear feedback (Meulemans et al. 2020)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmark.algorithm import Credit
 from benchmark.algorithms.families.targeted import Encoding, Targeted
 from benchmark.credit.decoders import DirectDecoder
 from benchmark.credit.losses import output_error
-from benchmark.credit.targets import layer_losses, squared_distance
+from benchmark.credit.targets import squared_distance
 from benchmark.networks import Network
 from benchmark.networks.init import Init
+from benchmark.traits import Traits
 
 
 class DDTPLinear(Targeted):
@@ -25,10 +25,14 @@ class DDTPLinear(Targeted):
     F_k leads from h_k to the logits a_L, with the Jacobian J. With a decay on Q_k that loss has its
     minimum, for small noise and where J is the same for all samples, at the damped pseudo-inverse
     Q_k = J^T (J J^T + lambda)^-1, lambda = decay / noise^2: target differences are then damped
-    Gauss-Newton steps. The decay stands for the second term of the paper's eq. 13, as in its code.
+    Gauss-Newton steps. The decay, ``decoder_weight_decay``, stands for the second term of the
+    paper's eq. 13, as in its code.
     """
 
-    same_steps = True
+    traits = Traits(
+        "target propagation", "Meulemans et al.", 2020,
+        teacher="error", feedback="learned", second_pass=True, noise=True, same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -37,51 +41,29 @@ class DDTPLinear(Targeted):
         step: float = 0.06,
         noise: float | list[float] = 0.09,
         decoder_lr: float | list[float] = 1.64e-4,
-        decoder_weight_decay: float = 0.0,
         decoder_init: Init = "xavier_normal",
-        decoder_iterations: int | list[int] = 1,
-        decoder_epochs: int = 0,
-        **base: Any,
+        **targeted: Any,
     ) -> None:
         """
         Args:
             step: size of the gradient step that sets the target of the logits.
             noise: standard deviation of the noise on activities; one or per hidden layer.
             decoder_lr: learning rate of Q; one or per hidden layer.
-            decoder_weight_decay: L2 penalty on Q; divided by noise^2 it is the damping.
             decoder_init: initial Q.
-            decoder_iterations: steps of Q per batch; one or per hidden layer.
-            decoder_epochs: epochs at the start in which only Q learns.
         """
         super().__init__(
-            net,
-            noise=noise,
-            decoder_lr=decoder_lr,
-            decoder_weight_decay=decoder_weight_decay,
-            decoder_init=decoder_init,
-            decoder_iterations=decoder_iterations,
-            decoder_epochs=decoder_epochs,
-            **base,
-        )
-        self.step = step
+            net, step=step, noise=noise, decoder_lr=decoder_lr, decoder_init=decoder_init,
+            **targeted,
+        )  # fmt: skip
 
     def build_decoders(self) -> list[DirectDecoder]:
         *hidden, (classes,) = self.net.shapes()[1:]
         return [DirectDecoder(classes, shape) for shape in hidden]
 
-    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
-        return self.decoder_phase(x)
-
-    def credit(self, x: Tensor, y: Tensor) -> Credit:
-        encoding = self.encode_all(x)
-        *hidden, logits = h = encoding.h
-        if self.pretraining:
-            return Credit(self.decoder_loss(encoding, range(len(self.decoders))), logits)
-        with torch.no_grad():
-            d = -self.step * output_error(logits, y, self.loss)
-            targets = [h_k + Q(d) for h_k, Q in zip(hidden, self.decoders, strict=True)]
-        targets.append(logits.detach() + d)
-        return Credit(layer_losses(h, targets), logits, {f"t{k}": t for k, t in enumerate(targets)})
+    def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
+        *hidden, logits = encoding.h
+        d = -self.step * output_error(logits, y, self.loss)
+        return [*(h_k + Q(d) for h_k, Q in zip(hidden, self.decoders, strict=True)), logits + d]
 
     def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
         losses = []

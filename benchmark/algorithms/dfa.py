@@ -9,6 +9,7 @@ from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import forward_cut, local_update, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.traits import Traits
 
 
 class DFA(Algorithm):
@@ -25,7 +26,10 @@ class DFA(Algorithm):
     (Launay et al. 2020).
     """
 
-    same_steps = True
+    traits = Traits(
+        "feedback alignment", "Nøkland", 2016,
+        teacher="error", feedback="fixed", same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -8,14 +8,10 @@ from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.angles import angle, direct_pairs
-from benchmark.credit.losses import (
-    forward_cut_unpooled,
-    local_update,
-    one_hot,
-    output_error,
-)
+from benchmark.credit.losses import forward_cut_unpooled, local_update, one_hot, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.traits import Traits
 
 
 class DRTP(Algorithm):
@@ -29,7 +25,10 @@ class DRTP(Algorithm):
     size but not the hidden layers'; here both are, and ``feedback_scale`` sets the ratio.
     """
 
-    same_steps = True
+    traits = Traits(
+        "feedback alignment", "Frenkel et al.", 2021,
+        teacher="label", feedback="fixed", same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,8 +46,7 @@ class DRTP(Algorithm):
         super().__init__(net, **base)
         classes = net.shapes()[-1][0]
         with torch.no_grad():
-            x = torch.zeros(1, *net.in_shape, dtype=next(net.parameters()).dtype)
-            hidden, _ = forward_cut_unpooled(net.eval().blocks, x)
+            hidden, _ = forward_cut_unpooled(net.eval().blocks, net.example())
             net.train()
         for k, h in enumerate(hidden):
             B = draw(feedback_init, (classes, math.prod(h.shape[1:])), self.feedback_stream(k))

@@ -1,5 +1,6 @@
 """Equilibrium propagation (Scellier & Bengio 2017; Laborieux et al. 2021)."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from benchmark.algorithms.families.settled import Settled
 from benchmark.credit.settling import Phi, States, one_hot_targets, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.traits import Traits
 
 
 class EP(Settled):
@@ -24,7 +26,10 @@ class EP(Settled):
     1/2 ||y - s_L||^2.
     """
 
-    same_steps = True
+    traits = Traits(
+        "settling", "Scellier & Bengio", 2017,
+        teacher="above", transport="weights", second_pass=True, networks="settles", same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class EP(Settled):
         if beta == 0 or nudged_steps < 1:
             raise UserError("nudging needs a beta other than 0 and nudged_steps of at least 1")
         self.beta, self.nudging, self.nudged_steps = beta, nudging, nudged_steps
+        self.traits = replace(self.traits, noise=nudging == "random_sign")
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         phi = self.phi(x)

@@ -1,5 +1,6 @@
 """Equilibrium propagation with separate forward and backward weights (a vector field)."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -24,7 +25,9 @@ class EPVF(EP):
     convolution pooled.
     """
 
-    same_steps = True
+    traits = replace(
+        EP.traits, paper="Scellier et al.", year=2018, transport="none", feedback="learned"
+    )
 
     def __init__(
         self,
@@ -43,6 +46,8 @@ class EPVF(EP):
         """
         super().__init__(net, **ep)
         self.updates, self.feedback_lr = updates, feedback_lr
+        if self.output.readout is not None:  # it nudges the layer below through its transpose
+            self.traits = replace(self.traits, transport="output")
         self.backward_weights = nn.ParameterList()
         for k, block in enumerate(self.settling[1:]):
             B = draw(feedback_init, block.synapse.weight.shape, self.feedback_stream(k))

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
@@ -10,6 +9,7 @@ from benchmark.credit.feedback import convert
 from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.traits import Traits
 
 
 class FA(Algorithm):
@@ -22,7 +22,10 @@ class FA(Algorithm):
     its own. With B = W this is backpropagation.
     """
 
-    same_steps = True
+    traits = Traits(
+        "feedback alignment", "Lillicrap et al.", 2016,
+        teacher="above", feedback="fixed", backward_pass=True, same_steps=True,
+    )  # fmt: skip
 
     net: Network
 
@@ -49,10 +52,6 @@ class FA(Algorithm):
         if self.feedback_init == "forward":
             return self.feedback_scale * W
         return self.feedback_scale * draw(self.feedback_init, W.shape, self.feedback_stream(k))
-
-    def example(self) -> Tensor:
-        """One input of zeros."""
-        return torch.zeros(1, *self.net.in_shape, dtype=next(self.net.parameters()).dtype)
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         logits = self.net(x)

@@ -8,6 +8,7 @@ from torch import Tensor
 from benchmark.algorithms.fa import FA
 from benchmark.credit.feedback import carriers
 from benchmark.networks import Network
+from benchmark.traits import Traits
 
 
 class FRSF(FA):
@@ -19,11 +20,15 @@ class FRSF(FA):
     M is fixed: the absolute values of feedback alignment's random draw. sign(0) counts as +1.
     """
 
-    same_steps = True
+    traits = Traits(
+        "sign symmetry", "Liao et al.", 2016,
+        teacher="above", transport="signs", feedback="refreshed", backward_pass=True,
+        same_steps=True,
+    )  # fmt: skip
 
     def __init__(self, net: Network, **fa: Any) -> None:
         super().__init__(net, **fa)
-        self.carriers = carriers(self.net, self.example())
+        self.carriers = carriers(self.net, self.net.example())
 
     def draw_feedback(self, k: int, W: Tensor) -> Tensor:
         return torch.copysign(super().draw_feedback(k, W), W)

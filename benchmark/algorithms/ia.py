@@ -12,7 +12,7 @@ class IA(PrimitiveSum):
     R = -amp <B x, y> + decay/2 ||B||^2 + null/2 ||B^T y||^2     (Kunin et al. 2020, sec. 3.2)
     """
 
-    same_steps = True
+    traits = PrimitiveSum.traits
 
     def __init__(
         self,

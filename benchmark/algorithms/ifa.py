@@ -8,9 +8,11 @@ from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import local_update, output_error
+from benchmark.credit.passes import linear_part, pushed
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw
+from benchmark.traits import Traits
 
 
 class IFA(Algorithm):
@@ -25,7 +27,10 @@ class IFA(Algorithm):
     layer ifa is dfa.
     """
 
-    same_steps = True
+    traits = Traits(
+        "feedback alignment", "Nøkland", 2016,
+        teacher="error", feedback="fixed", second_pass=True, networks="blocks", same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -61,20 +66,5 @@ class IFA(Algorithm):
             unpool = torch.func.vjp(blocks[0].subsample, h[0].detach())
             delta = list(unpool[1]((e @ self.get_buffer("B0")).view_as(unpool[0])))
             for below, block, a_k in zip(blocks, blocks[1:], a, strict=False):
-                delta.append(linear_part(block, self._through(below, a_k, delta[-1])))
+                delta.append(linear_part(block, pushed(below, a_k, delta[-1])))
         return Credit(local_update([*delta, e], [*h, logits]), logits)
-
-    @staticmethod
-    def _through(block: Block, a: Tensor, delta: Tensor) -> Tensor:
-        """delta * f'(a), pooled as the activities are."""
-        above = torch.func.jvp(
-            lambda a: block.subsample(block.activate(a)), (a.detach(),), (delta,)
-        )
-        return above[1]
-
-
-def linear_part(block: Block, x: Tensor) -> Tensor:
-    """W x: the block's affine part without its bias."""
-    x = x if block.reshape is None else block.reshape(x)
-    zeros = {} if block.synapse.bias is None else {"bias": 0 * block.synapse.get_parameter("bias")}
-    return torch.func.functional_call(block.synapse, zeros, (x,))

@@ -1,6 +1,7 @@
 """Kolen-Pollack learning (Kolen & Pollack 1994; Akrout et al. 2019)."""
 
 from benchmark.algorithms.families.learned_feedback import LearnedFeedback
+from benchmark.traits import Traits
 
 
 class KP(LearnedFeedback):
@@ -13,5 +14,8 @@ class KP(LearnedFeedback):
     optimizer's ``weight_decay``; without it W - B stays as it was drawn.
     """
 
-    same_steps = True
+    traits = Traits(
+        "learned feedback", "Kolen & Pollack", 1994,
+        teacher="above", feedback="learned", backward_pass=True, same_steps=True,
+    )  # fmt: skip
     shares_update = True

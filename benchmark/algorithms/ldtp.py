@@ -1,22 +1,18 @@
 """Difference target propagation with the local difference reconstruction loss (Ernoult 2022)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmark.algorithm import Credit
 from benchmark.algorithms.families.targeted import Encoding, Targeted
 from benchmark.credit.decoders import Decoder, Placing
 from benchmark.credit.losses import output_error
-from benchmark.credit.targets import (
-    difference_targets,
-    layer_losses,
-    local_difference_reconstruction_loss,
-)
+from benchmark.credit.targets import difference_targets, local_difference_reconstruction_loss
 from benchmark.networks import Network
 from benchmark.networks.init import Init
+from benchmark.traits import Traits
 
 
 class LDTP(Targeted):
@@ -32,7 +28,11 @@ class LDTP(Targeted):
     steps on every batch before the forward layers take one, each decoder as many as it needs.
     """
 
-    same_steps = True
+    traits = Traits(
+        "target propagation", "Ernoult et al.", 2022,
+        teacher="above", feedback="learned", second_pass=True, noise=True, networks="blocks",
+        same_steps=True,
+    )  # fmt: skip
 
     placing: Placing = "before"
 
@@ -42,50 +42,29 @@ class LDTP(Targeted):
         *,
         step: float = 0.7,
         noise: float | list[float] = 0.2,
-        decoder_lr: float | list[float] = 0.005,
-        decoder_weight_decay: float = 0.0,
         decoder_init: Init = "lecun_uniform",
         decoder_iterations: int | list[int] = 5,
-        decoder_epochs: int = 0,
-        **base: Any,
+        **targeted: Any,
     ) -> None:
         """
         Args:
             step: size of the gradient step that sets the target of the logits.
             noise: standard deviation of the noise on activities; one or per decoder.
-            decoder_lr: learning rate of the decoders; one or per decoder.
-            decoder_weight_decay: L2 penalty on the decoders.
             decoder_init: initial decoder weights.
             decoder_iterations: decoder steps per batch; one or per decoder.
-            decoder_epochs: epochs at the start in which only the decoders learn.
         """
         super().__init__(
-            net,
-            noise=noise,
-            decoder_lr=decoder_lr,
-            decoder_weight_decay=decoder_weight_decay,
-            decoder_init=decoder_init,
-            decoder_iterations=decoder_iterations,
-            decoder_epochs=decoder_epochs,
-            **base,
-        )
-        self.step = step
+            net, step=step, noise=noise, decoder_init=decoder_init,
+            decoder_iterations=decoder_iterations, **targeted,
+        )  # fmt: skip
 
     def build_decoders(self) -> list[Decoder]:
         return [self.decoder_of(k) for k in range(1, len(self.net.blocks))]
 
-    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
-        return self.decoder_phase(x)
-
-    def credit(self, x: Tensor, y: Tensor) -> Credit:
-        encoding = self.encode_all(x)
+    def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
         h, logits = encoding.h, encoding.h[-1]
-        if self.pretraining:
-            return Credit(self.decoder_loss(encoding, range(len(self.decoders))), logits)
-        with torch.no_grad():
-            top = logits - self.step * output_error(logits, y, self.loss)
-            targets = difference_targets(h, top, self.differences(encoding))
-        return Credit(layer_losses(h, targets), logits, {f"t{k}": t for k, t in enumerate(targets)})
+        top = logits - self.step * output_error(logits, y, self.loss)
+        return difference_targets(h, top, self.differences(encoding))
 
     def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
         losses = []

@@ -10,6 +10,7 @@ from benchmark.algorithms.families.modulated import Modulated
 from benchmark.credit.losses import local_update, output_error
 from benchmark.credit.passes import per_position
 from benchmark.networks import Network
+from benchmark.traits import Traits
 
 
 class PEPITA(Modulated):
@@ -24,7 +25,10 @@ class PEPITA(Modulated):
     convolution's update is the mean over its output positions.
     """
 
-    same_steps = True
+    traits = Traits(
+        "input modulation", "Dellaferrera & Kreiman", 2022,
+        teacher="error", feedback="fixed", second_pass=True, networks="blocks", same_steps=True,
+    )  # fmt: skip
 
     def __init__(
         self,

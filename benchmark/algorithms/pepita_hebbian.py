@@ -7,6 +7,7 @@ from benchmark.algorithm import Credit
 from benchmark.algorithms.families.modulated import Modulated
 from benchmark.credit.losses import local_update, output_error, prediction
 from benchmark.credit.passes import per_position
+from benchmark.traits import Traits
 
 
 class PEPITAHebbian(Modulated):
@@ -20,7 +21,10 @@ class PEPITAHebbian(Modulated):
     ||h_k||^2 - ||h_k^err||^2: Forward-Forward with the two passes as negative and positive data.
     """
 
-    same_steps = True
+    traits = Traits(
+        "input modulation", "Srinivasan et al.", 2023,
+        teacher="error", feedback="fixed", second_pass=True, networks="blocks", same_steps=True,
+    )  # fmt: skip
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         standard = self.forward_pass(x)

@@ -22,7 +22,7 @@ class PEPITATL(PEPITAHebbian):
     one-hot target, p the output of the standard pass (Srinivasan et al. 2023).
     """
 
-    same_steps = True
+    traits = PEPITAHebbian.traits
 
     def __init__(
         self, net: Network, *, dropout_masks: Literal["shared", "redrawn"] = "shared", **base: Any

@@ -1,5 +1,6 @@
 """Symmetric alignment (Kunin, Nayebi et al. 2020)."""
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.algorithms.primitives import PrimitiveSum
@@ -13,7 +14,7 @@ class SA(PrimitiveSum):
     R = -self <B, W> + decay/2 ||B||^2,   at rest B = (self / decay) W   (Kunin et al. 2020)
     """
 
-    same_steps = True
+    traits = replace(PrimitiveSum.traits, transport="weights")
 
     def __init__(
         self, net: Network, *, self_: float = 1.0, decay: float = 1.0, **options: Any

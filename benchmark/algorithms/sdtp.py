@@ -1,5 +1,7 @@
 """Simplified difference target propagation (Bartunov et al. 2018)."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from benchmark.algorithms.dtp import DTP
@@ -18,7 +20,7 @@ class SDTP(DTP):
     t_K down; ``step`` has no part. The output layer descends J, which is local to it.
     """
 
-    same_steps = True
+    traits = replace(DTP.traits, paper="Bartunov et al.", year=2018, transport="none")
 
     def build_decoders(self) -> list[Decoder]:
         return [*super().build_decoders(), self.decoder_of(len(self.net.blocks) - 1)]

@@ -17,7 +17,7 @@ class TP(DTP):
     imperfect decoder makes here.
     """
 
-    same_steps = True
+    traits = DTP.traits
 
     def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
         return propagated_targets(self.top_target(encoding, y), self.inverses(encoding))

@@ -15,7 +15,7 @@ class USF(FRSF):
     that a random B of that scale gives them.
     """
 
-    same_steps = True
+    traits = FRSF.traits
 
     def draw_feedback(self, k: int, W: Tensor) -> Tensor:
         m = FA.draw_feedback(self, k, W).square().mean().sqrt()

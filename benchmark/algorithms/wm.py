@@ -1,5 +1,6 @@
 """Weight mirror (Akrout et al. 2019)."""
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.algorithms.primitives import PrimitiveSum
@@ -18,7 +19,7 @@ class WM(PrimitiveSum):
     ``normalize``.
     """
 
-    same_steps = True
+    traits = replace(PrimitiveSum.traits, paper="Akrout et al.", year=2019, noise=True)
 
     def __init__(
         self,

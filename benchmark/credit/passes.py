@@ -91,6 +91,14 @@ def linear_part(block: Block, t: Tensor) -> Tensor:
     return a - bias.view(-1, *[1] * (a.dim() - 2)) if isinstance(bias, Tensor) else a
 
 
+def pushed(block: Block, a: Tensor, delta: Tensor) -> Tensor:
+    """f'(a) * delta at the output of the block whose preactivation is ``a``: pooled as h is."""
+    above: Any = torch.func.jvp(
+        lambda a: block.subsample(block.activate(a)), (a.detach(),), (delta,)
+    )
+    return above[1]
+
+
 def projected_response(block: Block, F: Tensor, e: Tensor, x: Tensor) -> Tensor:
     """W F e, for the projection ``F`` ``[classes, inputs]`` of ``e`` onto the block's input ``x``.
 

@@ -20,6 +20,7 @@ from benchmark.engine.sums import EpochSums
 from benchmark.errors import UserError
 from benchmark.speed import Replay
 from benchmark.streams import stream_seed
+from benchmark.traits import repeats
 
 
 class Answer(Protocol):
@@ -170,9 +171,8 @@ class Learner(Evaluated):
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         world = self.trainer.world_size
         self.descend = Descent(optimizer, self.optim.clip, world)
-        same = vars(type(self)).get("same_steps", False) and self.same_steps
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self.learn
-        if same and self.replay and world == 1:
+        if repeats(self) and self.replay and world == 1:
             self._take_step = Replay(self.learn, optimizer)
 
     def on_train_start(self) -> None:

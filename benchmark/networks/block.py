@@ -145,11 +145,15 @@ class Network(nn.Module):
             x = block(x)
         return x
 
+    def example(self) -> Tensor:
+        """One input of zeros, ``[1, C, H, W]``."""
+        return torch.zeros(1, *self.in_shape, dtype=next(self.parameters()).dtype)
+
     def shapes(self) -> list[Shape]:
         """Shapes of one sample's x, h_1, .., h_L."""
         training = self.training
         self.eval()
-        x = torch.zeros(1, *self.in_shape, dtype=next(self.parameters()).dtype)
+        x = self.example()
         shapes = [tuple(x.shape[1:])]
         with torch.no_grad():
             for block in self.blocks:

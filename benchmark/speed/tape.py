@@ -84,7 +84,7 @@ class Tape(TorchDispatchMode):
         if torch.Tag.data_dependent_output in op.tags:
             raise UserError(
                 f"a step cannot be repeated whose numbers Python reads ({op}, as by .item() or an "
-                "if): take same_steps from its class, or choose --machine.replay=false"
+                "if): take same_steps from its traits, or choose --machine.replay=false"
             )
         if op.namespace == "profiler":
             return op(*args, **kwargs)

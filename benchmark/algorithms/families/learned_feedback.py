@@ -16,7 +16,7 @@ class LearnedFeedback(FA):
 
     def __init__(self, net: Network, **fa: Any) -> None:
         super().__init__(net, **fa)
-        self.carriers = carriers(self.net, self.example())
+        self.carriers = carriers(self.net, self.net.example())
         for synapse in self.carriers:
             learn(synapse, self.shares_update)
 

@@ -1,6 +1,7 @@
 """What PEPITA and its relatives share: the projection F of the error onto the input."""
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -67,7 +68,8 @@ class Modulated(Algorithm):
         self.normalize, self.mirror, self.conv_update = normalize, mirror, conv_update
         self.sign = 1 if feedback_sign == "plus" else -1
         self.factored = feedback_form == "product"
-        self.same_steps &= not mirror.every
+        same = self.traits.same_steps and not mirror.every
+        self.traits = replace(self.traits, batch=normalize == "batch", same_steps=same)
         if (mirror.before or mirror.every) and not (self.factored and self.sign < 0):
             raise UserError("mirror needs feedback_form=product and feedback_sign=minus")
         *_, (classes,) = shapes = net.shapes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -53,7 +54,8 @@ class Settled(Algorithm):
         if free_steps < 1:
             raise UserError("free_steps must be at least 1")
         self.free_steps, self.lrs, self.persistent = free_steps, lrs, persistent
-        self.same_steps &= not persistent
+        if persistent:
+            self.traits = replace(self.traits, same_steps=False)
         self._ordered_epoch = -1
         self.sigma = net.sigma
         self.place_output(outside=self.loss == "cross_entropy")

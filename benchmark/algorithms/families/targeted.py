@@ -1,20 +1,18 @@
-"""What target propagation algorithms share: decoders, their options, and when they learn."""
+"""What target propagation algorithms share: a step in which layers chase targets."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmark.algorithm import Algorithm
-from benchmark.credit.decoders import Decoder, Placing, encode, encode_cut
+from benchmark.algorithm import Credit
+from benchmark.algorithms.families.decoding import Decoding
+from benchmark.credit.decoders import encode, encode_cut
 from benchmark.credit.losses import output_error
 from benchmark.credit.target_angles import target_angles
-from benchmark.credit.targets import Difference, Map
-from benchmark.errors import UserError
-from benchmark.networks import Network
-from benchmark.networks.init import Init
+from benchmark.credit.targets import Difference, Map, layer_losses
 
 
 class Encoding(NamedTuple):
@@ -24,62 +22,44 @@ class Encoding(NamedTuple):
     switches: list[Tensor | None]
 
 
-class Targeted(Algorithm):
-    """Base of the target propagation family. ``decoders[k]`` maps h_{k+2} to h_{k+1}."""
+class Targeted(Decoding):
+    """Target propagation: every layer chases its target, and decoders learn beside or before.
 
-    placing: Placing = "after"
-    decoders: Any  # an nn.ModuleList of decoders
+    A rule writes its ``targets`` and its ``decoder_loss``.
+    """
 
-    def __init__(
-        self,
-        net: Network,
-        *,
-        noise: float | list[float],
-        decoder_lr: float | list[float],
-        decoder_weight_decay: float,
-        decoder_init: Init,
-        decoder_iterations: int | list[int],
-        decoder_epochs: int,
-        **base: Any,
-    ) -> None:
-        super().__init__(net, **base)
-        if len(net.blocks) < 2:
-            raise UserError("target propagation needs a hidden layer")
-        self.decoder_weight_decay, self.decoder_epochs = decoder_weight_decay, decoder_epochs
-        self.decoders = nn.ModuleList(self.build_decoders())
-        for k, g in enumerate(self.decoders):
-            g.initialize(decoder_init, self.feedback_stream(k))
-        if decoder_epochs and not self.decoders:
-            raise UserError("decoder_epochs: with one hidden layer there are no decoders to train")
-        self.same_steps &= not decoder_epochs
-        self.noise_sd = self._per_decoder("noise", noise)
-        self.decoder_lr = self._per_decoder("decoder_lr", decoder_lr)
-        self.iterations = self._per_decoder("decoder_iterations", decoder_iterations)
+    def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
+        """The decoders' loss as often as each has iterations, with fresh noise every time."""
+        if len(self.decoders):
+            with torch.no_grad():
+                encoding = self.encode_all(x)
+            for i in range(max(self.iterations)):
+                learning = [k for k, n in enumerate(self.iterations) if n > i]
+                yield self.decoder_loss(encoding, learning)
 
-    def build_decoders(self) -> list[Any]:
-        """Decoders of the hidden blocks but the first."""
-        return [self.decoder_of(k) for k in range(1, len(self.net.blocks) - 1)]
+    def credit(self, x: Tensor, y: Tensor) -> Credit:
+        encoding = self.encode_all(x)
+        logits = encoding.h[-1]
+        if self.pretraining:
+            return Credit(self.decoder_loss(encoding, range(len(self.decoders))), logits)
+        with torch.no_grad():
+            targets = self.targets(encoding, y)
+        signals = {f"t{k}": t for k, t in enumerate(targets)}
+        return Credit(self.losses(encoding, targets, y), logits, signals)
 
-    def decoder_of(self, k: int) -> Decoder:
-        """A decoder of block ``k`` (from 0), to be drawn."""
-        blocks = self.net.blocks
-        return Decoder(blocks[k], blocks[k - 1], self.net.shapes()[k], self.placing)
+    def targets(self, encoding: Encoding, y: Tensor) -> list[Tensor]:
+        """t_1, t_2, ..: targets of the activities, up to the logits or the top hidden ones."""
+        raise NotImplementedError
 
-    def _per_decoder(self, option: str, value: Any) -> list[Any]:
-        """One value for each decoder, from a list of them or a value for all."""
-        values = value if isinstance(value, list) else [value] * len(self.decoders)
-        if len(values) != len(self.decoders):
-            raise UserError(f"{option} has {len(values)} values for {len(self.decoders)} decoders")
-        return values
+    def losses(self, encoding: Encoding, targets: list[Tensor], y: Tensor) -> Tensor:
+        """What the weights descend in ``credit``: every layer's distance from its target."""
+        return layer_losses(encoding.h, targets)
 
-    def param_groups(self) -> list[dict[str, Any]]:
-        decay = self.decoder_weight_decay
-        return super().param_groups() + [
-            {"name": f"decoder{k}", "params": [*g.parameters()], "lr": lr, "weight_decay": decay}
-            for k, (g, lr) in enumerate(zip(self.decoders, self.decoder_lr, strict=True))
-        ]
+    def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
+        """The loss of the decoders numbered ``which``; it must not reach the forward weights."""
+        raise NotImplementedError
 
-    # ---- activities and noise -----------------------------------------------------------------
+    # ---- activities, maps and noise -----------------------------------------------------------
 
     def encode_all(self, x: Tensor) -> Encoding:
         return Encoding(*encode_cut(self.net.blocks, x))
@@ -90,7 +70,7 @@ class Targeted(Algorithm):
         return encode(self.net.blocks[k + 1], h_below)
 
     def differences(self, encoding: Encoding) -> list[Difference]:
-        """The maps g_k(t) - g_k(h) of the hidden blocks' decoders, g_2 .. g_K, and above."""
+        """The maps g_k(t) - g_k(h) of the decoders, from that of the second block upwards."""
         pairs = zip(self.decoders, encoding.switches[1:], strict=False)
         return [partial(g.difference, switches=s) for g, s in pairs]
 
@@ -104,28 +84,6 @@ class Targeted(Algorithm):
         noise = torch.empty_like(h)
         noise.as_strided((h.numel(),), (1,)).normal_(0, sd, generator=self.noise)  # fast as vector
         return noise
-
-    # ---- learning of the decoders -------------------------------------------------------------
-
-    @property
-    def pretraining(self) -> bool:
-        """Whether only the decoders learn in this epoch."""
-        return self.current_epoch < self.decoder_epochs
-
-    def decoder_loss(self, encoding: Encoding, which: Sequence[int]) -> Tensor:
-        """The loss of the decoders numbered ``which``; it must not reach the forward weights."""
-        raise NotImplementedError
-
-    def decoder_phase(self, x: Tensor) -> Iterator[Tensor]:
-        """The decoders' loss as often as each has iterations, with fresh noise every time."""
-        if len(self.decoders):
-            with torch.no_grad():
-                encoding = self.encode_all(x)
-            for i in range(max(self.iterations)):
-                learning = [k for k, n in enumerate(self.iterations) if n > i]
-                yield self.decoder_loss(encoding, learning)
-
-    # ---- measurements -------------------------------------------------------------------------
 
     def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Each layer's angle of the target difference with -dJ/dh and the Gauss-Newton step."""

@@ -1,0 +1,87 @@
+"""What a learning rule says of itself: where it is from, what its updates read, what it needs.
+
+The traits of a class are those of its default options; an instance whose options change one says
+so in traits of its own. tests/conformance/test_traits.py proves each of them by perturbation:
+what a rule claims not to read is changed, and its update must not move. "The update" is that of the
+forward weights of a hidden layer, in one step, at the feedback weights of that step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
+
+Family = Literal[
+    "backpropagation", "feedback alignment", "sign symmetry", "learned feedback",
+    "input modulation", "forward-forward", "target propagation", "settling",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Traits:
+    """Origin and claims of a learning rule.
+
+    Attributes:
+        family: of rules.
+        paper: its authors, as the docstring cites them; with the year they are found there.
+        year: of the paper.
+        teacher: what tells the layer right from wrong. Each level may read those before it too:
+            ``none``; ``label``, but nothing of the layers above; ``error``, that of the output,
+            which moves no update as long as it stays the same, whatever the layers between do; or
+            ``above``, a signal that depends on the layer above.
+        transport: whose forward weights are read from outside their layer (weight transport), be it
+            by the updates below or by the learning of the feedback weights: ``none``; only their
+            ``signs``; those of the ``output`` layer alone; or all ``weights``.
+        feedback: weights of its own that bring the signal to hidden layers: ``none``; ``fixed``;
+            ``refreshed`` before each step from the forward weights; or ``learned`` parameters.
+        backward_pass: derivatives are chained from layer to layer, down through the synapses.
+        second_pass: a hidden layer answers more than once to a sample in one step: a modulated or
+            noisy pass, negative data, phases that settle.
+        noise: a step draws from ``self.noise``. Every process draws its own: several processes take
+            the mean of their updates, not the update of one process on the joined batch.
+        batch: an update reads statistics of the batch, so it is no sum over samples. Processes
+            take the mean of their updates here too; without ``noise`` and ``batch`` it is that of
+            the joined batch.
+        same_steps: each step does the same operations, whatever the numbers, the step and the
+            epoch, and draws all noise from ``self.noise``. Such steps are repeated without
+            autograd, see :func:`repeats`.
+        networks: that it trains: ``any``; of plain ``blocks``, one synapse each; or one that
+            ``settles``.
+    """
+
+    family: Family
+    paper: str
+    year: int
+    _: KW_ONLY
+    teacher: Literal["none", "label", "error", "above"]
+    transport: Literal["none", "signs", "output", "weights"] = "none"
+    feedback: Literal["none", "fixed", "refreshed", "learned"] = "none"
+    backward_pass: bool = False
+    second_pass: bool = False
+    noise: bool = False
+    batch: bool = False
+    same_steps: bool = False
+    networks: Literal["any", "blocks", "settles"] = "any"
+
+    @property
+    def passes(self) -> str:
+        """The passes of a step, in words."""
+        if self.networks == "settles":
+            return "settling"
+        if self.backward_pass:
+            return "forward, backward"
+        return "several forward" if self.second_pass else "forward"
+
+    @property
+    def joins(self) -> bool:
+        """Whether several processes take the update of one process on the joined batch."""
+        return not (self.noise or self.batch)
+
+
+def repeats(algorithm: Any) -> bool:
+    """Whether an algorithm's steps are all the same, and may be repeated from a record.
+
+    Its class says so for itself: traits that are inherited say nothing of what a derived class
+    does. Its options may unsay it.
+    """
+    return "traits" in vars(type(algorithm)) and algorithm.traits.same_steps
