@@ -25,7 +25,7 @@ commands:
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
   theory       run an experiment of a theory paper: numbers and figure into results/theory/
-  list         algorithms, networks and datasets by name
+  list         algorithms with their traits, networks and datasets
 
 python -m benchmark bench --algorithm dfa --dataset mnist --network mlp --help
 shows every option of that choice; --print_config instead of --help prints its row.
@@ -269,15 +269,26 @@ def theory(args: list[str]) -> None:
 
 
 def names(args: list[str]) -> None:
-    """Print what is registered, a line each, and what other installed packages offer."""
+    """What is registered, with the algorithms' traits, and what other packages offer."""
+    parser = _Parser(prog="python -m benchmark list", description=names.__doc__)
+    parser.add_argument("--csv", type=Path, help="write the traits to this file instead")
+    file = parser.parse_args(args).csv
     from benchmark.algorithms import ALGORITHMS
     from benchmark.data import DATASETS
     from benchmark.networks import NETWORKS
 
+    if file is not None:
+        from benchmark.suite.records.files import write_atomically
+        from benchmark.suite.tables.plausibility import to_csv
+
+        write_atomically(file, to_csv({name: cls.traits for name, cls in ALGORITHMS.items()}))
+        return
     for registry in (ALGORITHMS, NETWORKS, DATASETS):
         print(f"{registry.kind}s")
         for name, cls in registry.items():
             print(f"  {name:14} {(cls.__doc__ or '').strip().splitlines()[0]}")
+            if registry is ALGORITHMS:
+                print(f"  {'':14} {ALGORITHMS[name].traits.words}")
         for name, entry in registry.others().items():
             print(f"  {name:14} {entry.value} ({entry.dist.name if entry.dist else 'installed'})")
 

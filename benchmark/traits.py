@@ -66,16 +66,27 @@ class Traits:
     @property
     def passes(self) -> str:
         """The passes of a step, in words."""
-        if self.networks == "settles":
-            return "settling"
-        if self.backward_pass:
-            return "forward, backward"
-        return "several forward" if self.second_pass else "forward"
+        forward = "several forward" if self.second_pass else "forward"
+        there = "settling" if self.networks == "settles" else forward
+        return f"{there} + backward" if self.backward_pass else there
+
+    @property
+    def words(self) -> str:
+        """Origin and plausibility in one line."""
+        return (
+            f"{self.family}, {self.paper} {self.year}; teacher: {self.teacher}, transport: "
+            f"{self.transport}, feedback: {self.feedback}, passes: {self.passes}"
+        )
 
     @property
     def joins(self) -> bool:
         """Whether several processes take the update of one process on the joined batch."""
         return not (self.noise or self.batch)
+
+
+def settles(rule: Any) -> bool:
+    """Whether a rule, or its class, needs a network that settles; one without traits does not."""
+    return hasattr(rule, "traits") and rule.traits.networks == "settles"
 
 
 def repeats(algorithm: Any) -> bool:

@@ -52,6 +52,7 @@ class FF(Layerwise):
         self.traits = replace(
             self.traits,
             teacher="none" if not self.supervised else "above" if self.hard else "label",
+            feedback="learned" if self.hard else "none",
             batch=not self.supervised or self.goodness.peer > 0,
         )
 

@@ -183,7 +183,7 @@ def test_all_leaves_out_what_needs_another_network(capsys):
 
     front, rest = _bench_front(["--algorithm", "all", "--network", "mlp"])
     rows = [job.row for job in rows_to_run(front, rest)]
-    assert "ep needs a network of its own (hopfield)" in capsys.readouterr().out
+    assert "ep needs a network that settles: left out" in capsys.readouterr().out
     assert {row.network["name"] for row in rows} == {"mlp"}
     front, rest = _bench_front(["--algorithm", "ep"])
     assert {job.row.network["name"] for job in rows_to_run(front, rest)} == {"hopfield"}

@@ -1,4 +1,4 @@
-"""One of two processes: trains every algorithm under LocalDDP, in float64 and without noise.
+"""One of two processes: trains every algorithm under LocalDDP, in float64.
 
 Then a row with a stop, and a network whose batch norm has statistics of its own on every process,
 whole and in parts.
@@ -15,7 +15,12 @@ from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.parse import Names, parse, row_parser, to_row
 from benchmark.suite.rows.row import Row
 from benchmark.suite.run.runner import run, run_folder
-from tests.conformance.rows import stopping_row, told_to_end_in_epoch, two_process_row
+from tests.conformance.rows import (
+    digits_read_once,
+    stopping_row,
+    told_to_end_in_epoch,
+    two_process_row,
+)
 
 
 def normed_row(images: Path) -> Row:
@@ -28,12 +33,13 @@ def normed_row(images: Path) -> Row:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     results, *names = sys.argv[1:]
-    for name in names:
-        run(two_process_row(name), 0, Machine(accelerator="cpu", devices=2), Path(results))
+    two = Machine(accelerator="cpu", devices=2)
+    with digits_read_once():
+        for name in names:
+            run(two_process_row(name), 0, two, Path(results))
+        run(stopping_row(), 0, two, Path(results, "stopped"))
 
     row = normed_row(Path(results, "images"))
-    two = Machine(accelerator="cpu", devices=2)
-    run(stopping_row(), 0, two, Path(results, "stopped"))
     run(row, 0, two, Path(results, "whole"))
     with told_to_end_in_epoch("bp", 1):
         run(row, 0, two, Path(results, "parts"))

@@ -27,12 +27,13 @@ def both(row, tmp_path):
     return [run(row, 0, machine, tmp_path / name)["weights_sha256"] for machine, name in runs]
 
 
+SMALL = ["--network.hidden=[40,30]"]
 VARIANTS = {
     "momentum": ("dfa", ["--network.hidden=[512]", "--optim.momentum=0.9"]),  # large: absorbed
     "nesterov": ("bp", ["--optim.momentum=0.9", "--optim.nesterov=true"]),
     "decay": ("kp", ["--optim.momentum=0.9", "--optim.weight_decay=0.01"]),
     "adam": ("dtp", ["--optim.name=adam", "--optim.lr=0.001"]),
-    "adamw": ("ff", ["--optim.name=adamw", "--optim.lr=0.001"]),
+    "adamw": ("fa", ["--optim.name=adamw", "--optim.lr=0.001"]),
     "rmsprop": ("fa", ["--optim.name=rmsprop", "--optim.lr=0.001"]),
     "centred": ("dtp", ["--optim.name=rmsprop", "--optim.lr=0.001", "--optim.momentum=0.9",
                         "--optim.eps=0.03", "--optim.centered=true"]),
@@ -54,9 +55,10 @@ VARIANTS = {
     "pretraining": ("dtp", ["--algorithm.decoder_epochs=1"]),
     "mirror": ("pepita", ["--algorithm.feedback_form=product", "--algorithm.feedback_sign=minus",
                           "--algorithm.mirror.every=2"]),
-    "greedy": ("ff", ["--algorithm.layers=greedy"]),
-    "hard": ("ff", ["--algorithm.negatives=hard"]),
-    "unsupervised": ("ff", ["--algorithm.data=unsupervised", "--algorithm.predict_by=readout"]),
+    "greedy": ("ff", [*SMALL, "--algorithm.layers=greedy"]),
+    "hard": ("ff", [*SMALL, "--algorithm.negatives=hard"]),
+    "unsupervised": ("ff", [*SMALL, "--algorithm.data=unsupervised",
+                            "--algorithm.predict_by=readout"]),
     "persistent": ("ep", ["--algorithm.persistent=true"]),
     "random sign": ("ep", ["--algorithm.nudging=random_sign"]),
     "noise phases": ("wm", ["--algorithm.noise.every=3", "--algorithm.noise.before=2"]),

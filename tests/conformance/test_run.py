@@ -34,11 +34,6 @@ every = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in ALGORITHMS]
 )
 
-# Algorithms whose buffers change by definition: signs of the weights, running mean squares.
-REFRESHED = {"usf", "brsf", "frsf", "ia", "aa", "primitives"}
-# Each step has a feedback of its own, from a stream of its own.
-STEPS_DIFFER = {"brsf"}
-
 
 class Whole(NamedTuple):
     """An uninterrupted run."""
@@ -75,30 +70,36 @@ def test_learns(name):
 
 
 @every
-def test_fixed_feedback_stays(name):
-    run = whole(name)
-    changed = [k for k, v in run.first.items() if k in run.last and not torch.equal(v, run.last[k])]
-    assert bool(changed) == (name in REFRESHED)
+def test_fixed_feedback_stays_and_refreshed_feedback_changes(name):
+    run, feedback = whole(name), ALGORITHMS[name].traits.feedback
+    changed = {k for k, v in run.first.items() if k in run.last and not v.equal(run.last[k])}
+    if feedback == "refreshed":
+        assert changed
+    elif feedback != "learned":  # there, running statistics may change
+        assert not changed
 
 
 @every
-def test_resume_equals_uninterrupted_bit_for_bit(name, tmp_path):
-    row, record, *_ = whole(name)
+def test_steps_taken_anew_and_a_resumed_run_are_the_same_bit_for_bit(name, tmp_path):
+    """Two epochs without repetition until the run dies, then the rest of it, repeated again: that
+    is the run whose steps were all repeated from one record, with a learning rate for each epoch.
+    """
+    row, record, steps_recorded, *_ = whole(name)
     with dying_in_epoch(name, EPOCHS - 1):
-        run(row, 0, OFTEN, tmp_path)
+        run(row, 0, replace(OFTEN, replay=False), tmp_path)
     parts = run(row, 0, CPU, tmp_path)
     assert parts["weights_sha256"] == record["weights_sha256"]
     timeless = [{k: v for k, v in p.items() if k != "seconds"} for p in parts["curve"]]
     assert timeless == [{k: v for k, v in p.items() if k != "seconds"} for p in record["curve"]]
+    assert steps_recorded == ALGORITHMS[name].traits.same_steps
 
 
-@every
-def test_repeated_steps_are_the_same_bit_for_bit(name, tmp_path):
-    """One record serves three epochs with three learning rates."""
-    row, record, steps_recorded, *_ = whole(name)
-    taken = run(row, 0, replace(CPU, replay=False), tmp_path)
-    assert taken["weights_sha256"] == record["weights_sha256"]
-    assert steps_recorded == (name not in STEPS_DIFFER)
+@pytest.mark.parametrize("name", [n for n, a in ALGORITHMS.items() if not a.traits.same_steps])
+def test_steps_that_differ_cannot_be_repeated(name, tmp_path, monkeypatch):
+    same = replace(ALGORITHMS[name].traits, same_steps=True)
+    monkeypatch.setattr(ALGORITHMS[name], "traits", same)
+    repeated = run(whole(name).row, 0, CPU, tmp_path)
+    assert repeated["weights_sha256"] != whole(name).record["weights_sha256"]
 
 
 # pepita draws dropout masks and a schedule moves its learning rate: both must be found again.

@@ -1,27 +1,12 @@
-"""One step of every algorithm: deterministic, complete, local where it says so."""
+"""One step of every algorithm: deterministic and complete."""
 
 import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
-from tests.conformance.rows import THROUGH_SYNAPSES, built, row_of
+from tests.conformance.rows import built, gradients, row_of
 
 every = pytest.mark.parametrize("name", list(ALGORITHMS))
-
-
-def gradients(algorithm, x, y):
-    """Gradients of all phases of one step, by parameter; the weights stay as they are."""
-    params = [p for group in algorithm.param_groups() for p in group["params"]]
-    algorithm.before_step(x)
-    scalars = [*algorithm.feedback_phase(x), algorithm.credit(x, y).objective]
-    found = {}
-    for scalar in scalars:
-        for p, g in zip(
-            params, torch.autograd.grad(scalar, params, allow_unused=True), strict=True
-        ):
-            if g is not None:
-                found[p] = found.get(p, 0) + g
-    return params, found
 
 
 @every
@@ -58,21 +43,6 @@ def test_logits_are_the_networks_own(name):
         expected = algorithm.predict(x)
     logits = algorithm.credit(x, y).logits
     assert logits.shape == expected.shape == (len(x), 10)
-
-
-@every
-def test_no_gradient_crosses_blocks_unless_declared(name):
-    algorithm, x, y = built(row_of(name))
-    crossings = []
-
-    def watch(module, args):
-        if torch.is_grad_enabled() and args[0].requires_grad:
-            crossings.append(module)
-
-    for block in list(algorithm.net.blocks)[:-1]:
-        block.synapse.register_forward_pre_hook(watch)
-    gradients(algorithm, x, y)
-    assert bool(crossings) == (name in THROUGH_SYNAPSES)
 
 
 @every

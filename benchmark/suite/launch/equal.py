@@ -18,11 +18,12 @@ from benchmark.errors import UserError
 from benchmark.registry import nearest
 from benchmark.suite.records import studies
 from benchmark.suite.records.places import CONFIGS
-from benchmark.suite.rows.parse import Names, read_config, read_named
+from benchmark.suite.rows.parse import Names, read_named
 from benchmark.suite.run.bench import Job as RowJob
 from benchmark.suite.run.provenance import config_name
 from benchmark.suite.run.search import Search
 from benchmark.suite.run.space import space_text
+from benchmark.traits import settles
 
 TRIALS = 12
 SEARCH_SEED = 0
@@ -118,6 +119,5 @@ def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, li
 
 
 def _names(algorithm: str, table: Table) -> Names:
-    config = read_config(CONFIGS / "bench" / f"{algorithm}.yaml")
-    settles = config.get("network", {}).get("name") == "hopfield"
-    return Names(algorithm, table.dataset, table.settling if settles else table.others)
+    network = table.settling if settles(ALGORITHMS[algorithm]) else table.others
+    return Names(algorithm, table.dataset, network)

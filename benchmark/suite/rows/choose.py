@@ -10,6 +10,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
+from benchmark.networks import NETWORKS
+from benchmark.networks.hopfield import Hopfield
 from benchmark.suite.records.places import find
 from benchmark.suite.rows.parse import (
     Names,
@@ -19,8 +21,10 @@ from benchmark.suite.rows.parse import (
     read_default,
     read_named,
 )
+from benchmark.traits import settles
 
 DEFAULT = Names("dfa", "mnist5k", "mlp")
+SETTLING = "hopfield"  # for rules that need a network that settles
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -83,11 +87,10 @@ def _by_names(front: Namespace) -> list[Choice]:
     asked = (front.algorithm or DEFAULT.algorithm).split(",")
     chosen = []
     for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
-        own = _own_network(algorithm)
-        if asked == ["all"] and front.network and own not in (None, front.network):
-            rank_zero_only(print)(f"{algorithm} needs a network of its own ({own}): left out")
+        if asked == ["all"] and settles(ALGORITHMS[algorithm]) and not _may_settle(front.network):
+            rank_zero_only(print)(f"{algorithm} needs a network that settles: left out")
             continue
-        network = front.network or own or DEFAULT.network
+        network = front.network or _own_network(algorithm) or DEFAULT.network
         names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
         names.check()
         said = [f"--algorithm={algorithm}", f"--dataset={names.dataset}", f"--network={network}"]
@@ -96,7 +99,13 @@ def _by_names(front: Namespace) -> list[Choice]:
 
 
 def _own_network(algorithm: str) -> str | None:
-    """The network that an algorithm's default settings name, if they do."""
-    _ = ALGORITHMS[algorithm]  # an unknown name is an error here
+    """One that settles, for a rule that needs it; else that which a rule's settings name."""
+    if settles(ALGORITHMS[algorithm]):
+        return SETTLING
     path = Names(algorithm, "", "").default_config
     return read_config(path).get("network", {}).get("name") if path else None
+
+
+def _may_settle(network: str | None) -> bool:
+    """Whether the network that was asked for, if any, settles."""
+    return network is None or issubclass(NETWORKS[network], Hopfield)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark.suite.records.files import replace_between
 from benchmark.suite.tables.markup import markdown
+from benchmark.suite.tables.plausibility import COLUMNS, LEGEND
 
 SEEDS = 2  # at least, to stand in the README
 
@@ -55,7 +56,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 def to_page(frame: pd.DataFrame) -> str:
     """The page ``leaderboard.md``: the protocol, then a table for each dataset and network."""
-    parts = [PROTOCOL]
+    parts = [PROTOCOL + LEGEND]
     for dataset, of_dataset in frame.groupby("dataset"):
         parts.append(f"## {markdown(str(dataset))}\n")
         for network, lines in of_dataset.groupby("network"):
@@ -63,6 +64,7 @@ def to_page(frame: pd.DataFrame) -> str:
                 {
                     "algorithm": lines["algorithm"],
                     "variant": lines["variant"],
+                    **{column: lines[column] for column in COLUMNS},
                     "epochs": lines["epochs"],
                     "split": lines["split"],
                     "test accuracy": _accuracy(lines),

@@ -12,6 +12,7 @@ from benchmark.suite.records import studies
 from benchmark.suite.records.failed import failed
 from benchmark.suite.records.files import write_atomically
 from benchmark.suite.records.records import Record, by_row, load
+from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.intervals import Paired, holm, paired, sample_mean, sample_sd
 from benchmark.suite.tables.markup import markdown_table
 
@@ -19,7 +20,7 @@ VARIANT = "equal"  # of the rows and studies of the board
 CONV = ("vgg", "hopfield_conv")
 COLUMNS = [
     "dataset", "network", "algorithm", "trials", "n_seeds", "n_failed", "val_acc",
-    "test_acc_mean", "test_acc_sd", "diff_bp", "diff_ci95", "p_holm",
+    "test_acc_mean", "test_acc_sd", "diff_bp", "diff_ci95", "p_holm", *plausibility.COLUMNS,
 ]  # fmt: skip
 TITLES = {False: "fully connected, 3 x 256", True: "convolutional, 16-32-64"}
 TEXT = """\
@@ -42,6 +43,7 @@ biases, its own nonlinearity, and Adam) and are compared with bp on the network 
 - **at the edge**: options whose best value lies within 5 % of an end of its range, on the scale of
   the search (log or not): the rule may do better beyond it.
 """
+TEXT += plausibility.LEGEND
 
 
 class Line(NamedTuple):
@@ -152,17 +154,19 @@ def _cells(rule: Line, pair: Paired | None, p: float | None) -> dict[str, str]:
         "n_failed": str(rule.n_seeds - len(values)),
         "p_holm": "" if p is None else f"{p:.2g}",
     }
+    known |= plausibility.plausibility(rule.algorithm)
     return known | {k: "" if v is None else f"{v:.3f}" for k, v in numbers.items()}
 
 
 def _page(rules: list[Line], cells: list[dict[str, str]]) -> str:
     headers = [
-        "rule", "network", "trials", "seeds (failed)", "validation", "test accuracy", "minus bp",
-        "p", "at the edge",
+        "rule", *plausibility.COLUMNS, "network", "trials", "seeds (failed)", "validation",
+        "test accuracy", "minus bp", "p", "at the edge",
     ]  # fmt: skip
     rows = [
         [
             cell["algorithm"],
+            *(cell[column] for column in plausibility.COLUMNS),
             cell["network"],
             cell["trials"],
             f"{cell['n_seeds']} ({cell['n_failed']})",

@@ -13,6 +13,7 @@ from benchmark.suite.records.failed import failed
 from benchmark.suite.records.labels import hidden_layers, network_key, network_labels, task_key
 from benchmark.suite.records.published import lookup
 from benchmark.suite.records.records import Record, by_row, newest
+from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.intervals import paired, sample_mean, sample_sd, welch
 
 COLUMNS = [
@@ -21,7 +22,7 @@ COLUMNS = [
     "published", "published_sd", "published_status", "source",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
     "peak_memory_mb", "device", "split", "published_cell", "row_hash",
-    "n_failed", "published_epochs", "hidden_layers",
+    "n_failed", "published_epochs", "hidden_layers", *plausibility.COLUMNS,
 ]  # fmt: skip
 MEASURES = [
     "test_acc_mean", "test_acc_sd", "diff_bp", "seconds", "published", "published_sd",
@@ -91,7 +92,8 @@ def _line(
         "n_failed": sum(map(failed, group)),
         "hidden_layers": hidden_layers(row["network"]),
     }
-    return line | _published(row, line["test_acc_mean"])
+    traits = plausibility.plausibility(row["algorithm"]["name"])
+    return line | traits | _published(row, line["test_acc_mean"])
 
 
 def _by_seed(group: Iterable[Record]) -> dict[int, float]:
