@@ -11,18 +11,14 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
-Family = Literal[
-    "backpropagation", "feedback alignment", "sign symmetry", "learned feedback",
-    "input modulation", "forward-forward", "target propagation", "settling",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Traits:
     """Origin and claims of a learning rule.
 
     Attributes:
-        family: of rules.
+        family: of rules: backpropagation, feedback alignment, sign symmetry, learned feedback,
+            input modulation, forward-forward, target propagation, settling, or another.
         paper: its authors, as the docstring cites them; with the year they are found there.
         year: of the paper.
         teacher: what tells the layer right from wrong. Each level may read those before it too:
@@ -49,7 +45,7 @@ class Traits:
             ``settles``.
     """
 
-    family: Family
+    family: str
     paper: str
     year: int
     _: KW_ONLY

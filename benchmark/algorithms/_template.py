@@ -16,6 +16,7 @@ from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import forward_cut, local_update, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import draw
+from benchmark.traits import Traits
 
 
 class Template(Algorithm):
@@ -27,9 +28,12 @@ class Template(Algorithm):
     B_k is stored as ``[classes, units of h_k]``. The first line above is what ``list`` prints.
     """
 
-    # Each step does the same operations on other numbers, so it may be recorded and repeated. Leave
-    # this out where Python decides by the step, or where a draw has a stream of its own.
-    same_steps = True
+    # What the rule promises: see benchmark/traits.py. Leave same_steps out where Python decides by
+    # the step, or where a draw has a stream of its own: such steps cannot be repeated.
+    traits = Traits(
+        "feedback alignment", "(the paper's authors)", 2026,
+        teacher="error", feedback="fixed", same_steps=True,
+    )  # fmt: skip
 
     def __init__(self, net: Network, *, gain: float = 1.0, **base: Any) -> None:
         """

@@ -77,12 +77,27 @@ DEFECTS = [
         "ep divides by one nudging, not by their difference", "algorithms/ep.py",
         "-gain / ((beta1 - beta2) * len(x))", "-gain / (beta1 * len(x))", "oracle/test_ep.py",
     ),
+    Defect(
+        "a promise that is too large", "algorithms/dtp.py",
+        "transport=\"output\"", "transport=\"none\"", "conformance/test_traits.py::test_transport",
+    ),
+    Defect(
+        "dfa that peeks at the forward weights", "algorithms/dfa.py",
+        "return e @ self.get_buffer(f\"B{k}\")",
+        "return e @ self.get_buffer(f\"B{k}\") * self.net.blocks[-1].synapse.weight.sum()",
+        "conformance/test_traits.py::test_transport",
+    ),
     # ---- engine/, data/ and streams: the loop
     Defect(
         "resuming skips a step", "engine/learner.py",
         "self._step = checkpoint[\"in_epoch\"][\"step\"]",
         "self._step = checkpoint[\"in_epoch\"][\"step\"] + 1",
         "limits/test_persistent.py::test_resumed_in_mid_epoch_the_samples_keep_their_particles",
+    ),
+    Defect(
+        "one noise for all processes", "engine/learner.py",
+        "self._step, self.global_rank)", "self._step, 0)",
+        "conformance/test_processes.py::test_noise_is_drawn_per_process",
     ),
     Defect(
         "mean loss of mini-batches, not of samples", "engine/sums.py",
