@@ -84,22 +84,22 @@ def test_two_processes_take_the_mean_of_their_updates(name, two_processes, tmp_p
 def replicas(row):
     """A rule after one epoch of two replicas, written out."""
     both, optimizers = [], []
-    for rank in range(2):
+    for _ in range(2):
         algorithm, *_ = built(row)
-        algorithm._trainer = SimpleNamespace(max_epochs=1, current_epoch=0, global_rank=rank)
+        algorithm._trainer = SimpleNamespace(max_epochs=1, current_epoch=0)
         both.append(algorithm.double())
         optimizers += algorithm.configure_optimizers()[0]
     data = build_data(row, 0)
     data.prepare_data()
     data.setup("fit")
-    n = row.data["batch_size"]
-    for xs, ys in data.train_dataloader():
-        for x, y in zip(xs.double().split(n), ys.split(n), strict=True):
-            shares = zip(both, x.chunk(2), y.chunk(2), strict=True)
-            for scalars in zip(*(objectives(*share) for share in shares), strict=True):
-                descend_together(scalars, both, optimizers)
-            for algorithm in both:
-                algorithm._step, algorithm._noise = algorithm._step + 1, None
+    xs, ys = (torch.cat(chunks) for chunks in zip(*data.train_dataloader(), strict=True))
+    batches = zip(*(t.split(row.data["batch_size"]) for t in (xs.double(), ys)), strict=True)
+    for step, (x, y) in enumerate(batches):
+        for rank, algorithm in enumerate(both):
+            algorithm._step, algorithm._noise = step, stream(0, "noise", 0, step, rank)
+        shares = zip(both, x.chunk(2), y.chunk(2), strict=True)
+        for scalars in zip(*(objectives(*share) for share in shares), strict=True):
+            descend_together(scalars, both, optimizers)
     return both[0]
 
 
