@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.networks.block import Block, Shape
 from benchmark.networks.init import Init, draw
-from benchmark.networks.linear import Linear
 from benchmark.networks.local import LocallyConnected2d
 
 Placing = Literal["after", "before"]
@@ -177,7 +176,7 @@ def mirrored(synapse: nn.Module, shape_below: Shape, bias: bool) -> nn.Module:
 
 @mirrored.register
 def _(synapse: nn.Linear, shape_below: Shape, bias: bool) -> nn.Module:
-    return Linear(synapse.out_features, synapse.in_features, bias=bias)
+    return nn.Linear(synapse.out_features, synapse.in_features, bias=bias)
 
 
 @mirrored.register

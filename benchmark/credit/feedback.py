@@ -21,7 +21,6 @@ from torch.autograd import Function
 from torch.nn.grad import conv2d_weight
 
 from benchmark.errors import UserError
-from benchmark.networks.linear import Linear, weight_gradient
 from benchmark.networks.local import LocallyConnected2d
 
 Op = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -46,19 +45,20 @@ class _AsymmetricLinear(Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        x, W, B, _ = inputs
-        ctx.save_for_backward(x, W, B)
+        x, _, B, _ = inputs
+        ctx.save_for_backward(x, B)
 
     @staticmethod
     def backward(ctx, delta):  # type: ignore[override]
-        x, W, B = ctx.saved_tensors
+        x, B = ctx.saved_tensors
         need_x, need_W, need_B, need_bias = ctx.needs_input_grad
-        dB = delta.flatten(0, -2).t() @ x.flatten(0, -2).to(delta.dtype) if need_B else None
+        flat = delta.flatten(0, -2)
+        dW = flat.t() @ x.flatten(0, -2).to(delta.dtype) if need_W or need_B else None
         return (
             delta @ B.to(delta.dtype) if need_x else None,
-            (weight_gradient(W, delta, x) if dB is None else dB) if need_W else None,
-            dB,
-            delta.flatten(0, -2).sum(0) if need_bias else None,
+            dW if need_W else None,
+            dW if need_B else None,
+            flat.sum(0) if need_bias else None,
         )
 
 
@@ -215,7 +215,6 @@ class FeedbackLocal(Synapse, LocallyConnected2d):  # type: ignore[misc]
 
 _ASYMMETRIC: dict[type[nn.Module], type[Synapse]] = {
     nn.Linear: FeedbackLinear,
-    Linear: FeedbackLinear,
     nn.Conv2d: FeedbackConv2d,
     LocallyConnected2d: FeedbackLocal,
 }

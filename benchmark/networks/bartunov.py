@@ -11,7 +11,6 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
-from benchmark.networks.linear import Linear
 from benchmark.networks.local import LocallyConnected2d
 
 
@@ -61,7 +60,7 @@ class LocalMNIST(Network):
         for k, (n_in, n_out) in enumerate(pairwise(widths)):
             f = nonlinearity(activation if k < len(self.hidden) else "linear")
             flat = nn.Flatten() if k == 0 else None
-            blocks.append(Block(Linear(n_in, n_out, bias=bias), f, reshape=flat))
+            blocks.append(Block(nn.Linear(n_in, n_out, bias=bias), f, reshape=flat))
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)
 

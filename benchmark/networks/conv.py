@@ -11,7 +11,6 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
-from benchmark.networks.linear import Linear
 
 
 def _flat(shape: Shape, blocks: list[nn.Module]) -> int:
@@ -49,7 +48,7 @@ class PepitaConv(Network):
             pool=nn.MaxPool2d(2),
         )
         n = _flat(in_shape, [conv])
-        fc = Block(Linear(n, classes, bias=bias), reshape=nn.Flatten())
+        fc = Block(nn.Linear(n, classes, bias=bias), reshape=nn.Flatten())
         super().__init__(in_shape, [conv, fc])
         self.initialize(init, generator)
 
@@ -95,7 +94,9 @@ class DRTPConv(Network):
         widths = [_flat(in_shape, blocks), *hidden, classes]
         for k, (n_in, n_out) in enumerate(pairwise(widths)):
             f = nonlinearity(activation) if k < len(hidden) else None
-            blocks.append(Block(Linear(n_in, n_out), f, reshape=nn.Flatten() if k == 0 else None))
+            blocks.append(
+                Block(nn.Linear(n_in, n_out), f, reshape=nn.Flatten() if k == 0 else None)
+            )
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)
 
@@ -133,9 +134,9 @@ class LeNet(Network):
         ]
         n = _flat(in_shape, blocks)
         blocks += [
-            Block(Linear(n, 120, bias=bias), nonlinearity(activation), reshape=nn.Flatten()),
-            Block(Linear(120, 84, bias=bias), nonlinearity(activation)),
-            Block(Linear(84, classes, bias=bias)),
+            Block(nn.Linear(n, 120, bias=bias), nonlinearity(activation), reshape=nn.Flatten()),
+            Block(nn.Linear(120, 84, bias=bias), nonlinearity(activation)),
+            Block(nn.Linear(84, classes, bias=bias)),
         ]
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)

@@ -11,7 +11,6 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import BiasInit, Init
-from benchmark.networks.linear import Linear
 
 
 class MLP(Network):
@@ -49,7 +48,7 @@ class MLP(Network):
             first, last = k == 0, k == len(hidden)
             blocks.append(
                 Block(
-                    Linear(n_in, n_out, bias=bias),
+                    nn.Linear(n_in, n_out, bias=bias),
                     None if last else nonlinearity(activation),
                     reshape=nn.Flatten() if first else None,
                     input_dropout=input_dropout if first else 0.0,

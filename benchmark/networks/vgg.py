@@ -10,7 +10,6 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
-from benchmark.networks.linear import Linear
 
 
 def pooled_convolution(
@@ -46,7 +45,7 @@ class VGG(Network):
             for n_in, n_out in zip(widths, channels, strict=False)
         ]
         units = channels[-1] * math.prod(n >> len(channels) for n in in_shape[1:])
-        blocks.append(Block(Linear(units, classes), reshape=nn.Flatten()))
+        blocks.append(Block(nn.Linear(units, classes), reshape=nn.Flatten()))
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)
 
@@ -78,8 +77,8 @@ class BioTorchLeNet(Network):
             pooled_convolution(in_shape[0], one, 5, pad, "relu"),
             pooled_convolution(one, two, 5, 0, "relu"),
             pooled_convolution(two, three, 5, 0, "relu", pool=False),
-            Block(Linear(three, 84), reshape=nn.Flatten()),
-            Block(Linear(84, classes)),
+            Block(nn.Linear(three, 84), reshape=nn.Flatten()),
+            Block(nn.Linear(84, classes)),
         ]
         super().__init__(in_shape, blocks)
         self.initialize(init, generator)

@@ -29,7 +29,7 @@ def both(row, tmp_path):
 
 SMALL = ["--network.hidden=[40,30]"]
 VARIANTS = {
-    "momentum": ("dfa", ["--network.hidden=[512]", "--optim.momentum=0.9"]),  # large: absorbed
+    "momentum": ("dfa", ["--network.hidden=[512]", "--optim.momentum=0.9"]),
     "nesterov": ("bp", ["--optim.momentum=0.9", "--optim.nesterov=true"]),
     "decay": ("kp", ["--optim.momentum=0.9", "--optim.weight_decay=0.01"]),
     "adam": ("dtp", ["--optim.name=adam", "--optim.lr=0.001"]),

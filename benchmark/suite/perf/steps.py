@@ -127,7 +127,6 @@ class Seen(TorchDispatchMode):
         torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.bmm, torch.ops.aten.baddbmm,
         torch.ops.aten.convolution, torch.ops.aten.convolution_backward,
     )  # fmt: skip
-    in_place = torch.ops.aten.addmm_  # a gradient that the momentum absorbs
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,8 +137,6 @@ class Seen(TorchDispatchMode):
     ) -> object:
         if func.overloadpacket in self.kinds:
             self.calls.append(partial(func, *args, **kwargs or {}))
-        elif func.overloadpacket is self.in_place:
-            self.calls.append(partial(torch.mm, *args[1:]))
         return func(*args, **kwargs or {})
 
     def __call__(self) -> None:
