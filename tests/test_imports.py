@@ -2,9 +2,12 @@
 
 import ast
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import benchmark.speed
 
 PACKAGE = Path(__file__).parents[1] / "benchmark"
 ALL = {"errors", "options", "registry", "streams", "traits"}
@@ -75,6 +78,22 @@ def test_a_room_imports_from_those_below_it(room):
 def test_every_file_is_in_a_room():
     rooms = {room for _, room in files()}
     assert rooms - {"suite.__init__"} == set(BELOW)
+
+
+def importers_of(package):
+    """Modules of other rooms that import a room."""
+    inside = PACKAGE.parent / package.replace(".", "/")
+    paths = [path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(inside)]
+    found = [
+        p for p in paths if any(m == package or m.startswith(f"{package}.") for m in imports(p))
+    ]
+    names = [".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts) for p in found]
+    return [import_module(name) for name in names]
+
+
+def test_speed_has_one_door():
+    (importer,) = importers_of("benchmark.speed")
+    assert importer.repeated is benchmark.speed.repeated and benchmark.speed.__all__ == ["repeated"]
 
 
 def test_no_room_is_above_itself():

@@ -18,7 +18,7 @@ from benchmark.engine.evaluation import Evaluated
 from benchmark.engine.optim import Optim
 from benchmark.engine.sums import EpochSums
 from benchmark.errors import UserError
-from benchmark.speed import Replay
+from benchmark.speed import repeated
 from benchmark.streams import stream_seed
 from benchmark.traits import repeats
 
@@ -173,7 +173,7 @@ class Learner(Evaluated):
         self.descend = Descent(optimizer, self.optim.clip, world)
         self._take_step: Callable[[Tensor, Tensor], Tensor] = self.learn
         if repeats(self) and self.replay and world == 1:
-            self._take_step = Replay(self.learn, optimizer)
+            self._take_step = repeated(self.learn, optimizer, self, lambda: self.current_epoch)
 
     def on_train_start(self) -> None:
         """Go on within an epoch; if the processes are not as many, the first takes all sums."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Container, Iterator
 from types import MethodDescriptorType
 from typing import Any
 
@@ -17,17 +18,24 @@ from benchmark.speed.tape import Layout, Tape
 aten = torch.ops.aten
 
 
-def tidy(tape: Tape) -> list[Any]:
-    """Shorten the tape's graph; returns the values of its placeholders behind inputs and rates."""
+def tidy(tape: Tape) -> tuple[list[Any], list[Tensor]]:
+    """Shorten the tape's graph.
+
+    Returns:
+        The values of its placeholders behind inputs and rates, and those that it writes to.
+    """
     graph = tape.graph
+    writes_to = dict.fromkeys(_written(graph))
+    written = [tape.constants[node] for node in writes_to if node in tape.constants]
     _drop_renaming(graph)
+    _drop_repetition(tape, writes_to)
     _compute_once(tape)
     graph.eliminate_dead_code()
     _reuse_memory(graph)
     _shorten_calls(graph)
     for node in [node for node in tape.constants if not node.users]:
         graph.erase_node(node)
-    return [tape.constants[n] for n in graph.nodes if n in tape.constants]
+    return [tape.constants[n] for n in graph.nodes if n in tape.constants], written
 
 
 def _drop_renaming(graph: Graph) -> None:
@@ -57,6 +65,37 @@ def _scale_unflattened(product: Node, layout: Layout) -> None:
             if scalar and whole.meta["layout"] == layout:  # type: ignore[union-attr]
                 product.args, product.meta = (whole, number), {**product.meta, "layout": layout}
                 return
+
+
+def _drop_repetition(tape: Tape, written: Container[Node]) -> None:
+    """Compute only once, in a step, what is computed twice from the same; and multiply not by 1."""
+    memories = {
+        value.untyped_storage().data_ptr()
+        for node, value in tape.constants.items()
+        if node in written
+    }
+
+    def changes(node: Node) -> bool:
+        *_, root = _same_memory(node)
+        value = tape.constants.get(root)
+        held = value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
+        return root in written or held in memories
+
+    first: dict[Any, Node] = {}
+    for node in tape.graph.nodes:
+        op = node.target
+        if not isinstance(op, OpOverload) or not _is_pure(op):
+            continue
+        if any(map(changes, (node, *node.all_input_nodes))):
+            continue
+        same = first.setdefault((op, str(node.args), str(node.kwargs)), node)
+        if op == aten.mul.Tensor and node.args[1] == 1:
+            whole: Any = node.args[0]
+            *_, root = _same_memory(whole)
+            if root.op != "placeholder" and whole.meta["layout"] == node.meta["layout"]:
+                same = whole
+        if same is not node:
+            node.replace_all_uses_with(same)
 
 
 def _compute_once(tape: Tape) -> None:
@@ -102,12 +141,12 @@ def _written(graph: Graph) -> Iterator[Node]:
 
 
 def _same_memory(node: Any) -> Iterator[Node]:
-    """A node and those that it is a view or the changed value of."""
+    """A node and those that it is a view, a part or the changed value of."""
     while isinstance(node, Node):
         yield node
-        node = (
-            node.args[0] if isinstance(node.target, OpOverload) and _aliases(node.target) else None
-        )
+        op = node.target
+        follow = op is operator.getitem or (isinstance(op, OpOverload) and _aliases(op))
+        node = node.args[0] if follow else None
 
 
 def _aliases(op: OpOverload) -> bool:

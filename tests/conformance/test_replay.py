@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.speed import Replay
+from benchmark.speed.replay import Replay
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.run.runner import run
 from tests.conformance.rows import row_of
+from tests.test_imports import importers_of
 
 CPU = Machine(accelerator="cpu")
 
@@ -63,6 +64,15 @@ VARIANTS = {
     "random sign": ("ep", ["--algorithm.nudging=random_sign"]),
     "noise phases": ("wm", ["--algorithm.noise.every=3", "--algorithm.noise.before=2"]),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bp", "dtp", "pepita"])
+def test_without_the_room_the_numbers_are_the_same(name, tmp_path, monkeypatch):
+    row = row_of(name, "--data.val_size=3000")
+    repeated = run(row, 0, CPU, tmp_path / "repeated")["weights_sha256"]
+    (importer,) = importers_of("benchmark.speed")
+    monkeypatch.setattr(importer, "repeated", lambda step, *_: step)
+    assert run(row, 0, CPU, tmp_path / "taken")["weights_sha256"] == repeated
 
 
 # Options with which steps differ.

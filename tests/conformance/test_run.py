@@ -19,7 +19,7 @@ import torch
 from benchmark.algorithms import ALGORITHMS
 from benchmark.engine import checkpoint
 from benchmark.errors import UserError
-from benchmark.speed import Replay
+from benchmark.speed.replay import Replay
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Row
 from benchmark.suite.run import runner

@@ -2,11 +2,24 @@
 
 import pytest
 import torch
+from torch import nn
 
 from benchmark.errors import UserError
-from benchmark.speed import Replay
+from benchmark.speed import repeated
+from benchmark.speed.replay import Replay
 
 N = 5  # calls: taken, recorded, and three times repeated
+
+
+@pytest.fixture(autouse=True, params=["proved", "unproved"])
+def proved(request, monkeypatch):
+    """A proof leaves everything as the step does; without one only the record can."""
+    if request.param == "unproved":
+        monkeypatch.setattr(Replay, "_is_due", lambda *_: False)
+
+
+def door(step, optimizer=None):
+    return repeated(step, optimizer, nn.Module())
 
 
 def both(make, inputs=None):
@@ -17,7 +30,7 @@ def both(make, inputs=None):
         inputs: of the k-th call.
     """
     found = []
-    for wrap in (lambda step: step, lambda step: Replay(step)):
+    for wrap in (lambda step: step, door):
         step, state = make()
         take = wrap(step)
         xs = [inputs(k) if inputs else torch.arange(6.0).view(2, 3) + k for k in range(N)]
@@ -61,7 +74,9 @@ def test_what_is_made_of_nothing_may_be_written_to():
             given = torch.zeros(2, 3)
             torch.add(given, x, out=given)
             total.add_(sums @ ones)
-            return part + total + given
+            parts = torch.zeros(4)
+            parts.split(2)[1].add_(x[0, :2])
+            return part + total + given + parts.sum()
 
         return step, [total]
 
@@ -126,6 +141,59 @@ def test_another_shape_is_recorded_anew():
     check(make, inputs=lambda k: torch.ones(2 + k // 2, 3))
 
 
+@pytest.fixture
+def recorded(monkeypatch):
+    """Shapes of the inputs of recorded steps."""
+    shapes, record = [], Replay._record
+    spied = lambda self, xs, *rest: shapes.append(len(xs[0])) or record(self, xs, *rest)  # noqa: E731
+    monkeypatch.setattr(Replay, "_record", spied)
+    return shapes
+
+
+def test_a_ragged_last_batch_is_recorded_once(recorded):
+    take = door(lambda x: x / len(x))
+    for _epoch in range(3):
+        for n in (4, 4, 4, 2):
+            assert torch.equal(take(torch.ones(n)), torch.ones(n) / n)
+    assert recorded == [4, 2]
+
+
+def test_of_many_shapes_the_last_few_are_kept(recorded):
+    take = door(lambda x: x / len(x))
+    for n in (1, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1):
+        take(torch.ones(n))
+    assert recorded == [1, 2, 3, 4, 5, 1] and len(take._records) == Replay.most
+
+
+def test_what_is_computed_twice_from_what_changes_in_between_is_computed_twice():
+    def make():
+        W = torch.ones(3, 3)
+
+        def step(x):
+            first = x @ W.t()
+            again = x @ W.t()
+            part = first.view(3, 2)
+            part[0].mul_(2)
+            late = first * 1
+            first.add_(1)
+            once = (x * 1).exp() + (x * 1).exp() + late
+            W.mul_(0.9)
+            W.data[0].add_(0.1)
+            return once + again + x @ W.t() + first
+
+        return step, [W]
+
+    check(make)
+
+
+def test_a_result_multiplied_by_one_is_not_the_input_itself():
+    x = torch.ones(2)
+    take = door(lambda x: x * 1)
+    results = [take(x) for _ in range(3)]
+    x.add_(1)
+    assert all(torch.equal(result, torch.ones(2)) for result in results)
+
+
 @pytest.mark.parametrize("kind", ["SGD", "Adam", "RMSprop"])
 def test_learning_rates_may_change(kind):
     fused = {} if kind == "RMSprop" else {"fused": True}
@@ -141,7 +209,7 @@ def test_learning_rates_may_change(kind):
             optimizer.step()
             return a.detach() + b.detach()
 
-        take = Replay(step, optimizer) if replayed else step
+        take = door(step, optimizer) if replayed else step
         for k in range(N):
             optimizer.param_groups[k % 2]["lr"] *= 0.7
             take(torch.arange(6.0).view(2, 3) / 10 + k)
@@ -151,7 +219,7 @@ def test_learning_rates_may_change(kind):
 
 @pytest.mark.parametrize("read", [lambda x: x.sum().item(), lambda x: 1 if x.sum() > 0 else 2])
 def test_a_number_that_python_reads_is_an_error(read):
-    take = Replay(lambda x: x * read(x))
+    take = door(lambda x: x * read(x))
     take(torch.ones(2))
     with pytest.raises(UserError, match="same_steps") as error:
         take(torch.ones(2))
@@ -168,5 +236,5 @@ def test_autocast_casts_as_it_did():
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         x = torch.rand(8, 64)
-        take = Replay(step)
+        take = door(step)
         assert all(torch.equal(take(x), step(x)) for _ in range(3))
