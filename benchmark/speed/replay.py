@@ -25,7 +25,7 @@ class Replay:
     (a ragged last batch has its own), and for each learning rate of an optimizer that is not fused.
 
     Attributes:
-        first: so many repeats are proved one after the other; later those at powers of two.
+        first: so many repeats are proved one after the other; then the 16th, the 64th, ...
         every: one repeat in so many is proved in any case.
         most: records kept; the oldest goes.
     """
@@ -78,9 +78,9 @@ class Replay:
         """Whether this repeat is to be proved: the more seldom, the more went before."""
         self._repeats += 1
         n, epoch = self._repeats, self._epoch()
-        due = n <= self.first or is_power_of_two(n) or n % self.every == 0 or record.repeats == 1
+        due = n <= self.first or is_power(4, n) or n % self.every == 0 or record.repeats == 1
         if epoch != self._last_epoch:
-            due |= self._last_epoch is not None and is_power_of_two(self._epochs)
+            due |= self._last_epoch is not None and is_power(2, self._epochs)
             self._last_epoch, self._epochs = epoch, self._epochs + 1
         return due
 
@@ -114,5 +114,8 @@ class Replay:
         return result
 
 
-def is_power_of_two(n: int) -> bool:
-    return n & (n - 1) == 0
+def is_power(base: int, n: int) -> bool:
+    """Whether n is 1 or base times base times .."""
+    while n % base == 0:
+        n //= base
+    return n == 1

@@ -168,8 +168,10 @@ def test_of_many_shapes_the_last_few_are_kept(recorded):
 def test_what_is_computed_twice_from_what_changes_in_between_is_computed_twice():
     def make():
         W = torch.ones(3, 3)
+        other_name = W.data
 
         def step(x):
+            named = x @ other_name
             first = x @ W.t()
             again = x @ W.t()
             part = first.view(3, 2)
@@ -179,11 +181,18 @@ def test_what_is_computed_twice_from_what_changes_in_between_is_computed_twice()
             once = (x * 1).exp() + (x * 1).exp() + late
             W.mul_(0.9)
             W.data[0].add_(0.1)
-            return once + again + x @ W.t() + first
+            return once + again + x @ W.t() + first + named + x @ other_name
 
         return step, [W]
 
     check(make)
+
+
+def test_a_step_may_write_to_its_inputs():
+    take = door(lambda x: x.add_(1) * 2)
+    for _ in range(4):
+        x = torch.ones(2)
+        assert torch.equal(take(x), torch.full((2,), 4.0)) and torch.equal(x, torch.full((2,), 2.0))
 
 
 def test_a_result_multiplied_by_one_is_not_the_input_itself():
