@@ -60,8 +60,8 @@ class Replay:
         except Unrepeatable as why:
             rule = type(self._state).__name__
             raise UserError(
-                f"{rule}'s steps are not the same: step {self._taken} {why}. Set same_steps = "
-                "False in its class, or choose --machine.replay=false"
+                f"{rule}'s steps are not the same: step {self._taken} {why}. Take same_steps from "
+                "its traits, or choose --machine.replay=false"
             ) from None
         return record.repeat(*inputs, *rates)
 

@@ -312,7 +312,7 @@ def test_it_is_stopped_or_right(name, fused, monkeypatch):
             train(kind(), stops)
         line = str(e.value)
         assert "\n" not in line
-        assert "same_steps = False" in line and "--machine.replay=false" in line
+        assert "same_steps" in line and "--machine.replay=false" in line
     else:
         plain, ours = train(kind(), 50, replayed=False), train(kind(), 50)
         assert all(torch.allclose(a, b, 0, 0, True) for a, b in zip(plain, ours, strict=True))
