@@ -42,6 +42,11 @@ class Data(Mnist5k):
     pass
 
 
+class Untyped(DFA):
+    def __init__(self, net, gain, **base):
+        super().__init__(net, **base)
+
+
 def helper():
     pass
 '''
@@ -165,6 +170,7 @@ def test_the_packages_own_rules_take_no_settings_from_the_current_folder(lab):
         ("lab.mine:Rul", ["lab.mine has no Rul", "did you mean Rule"]),
         ("lab.mine:helper", ["is no algorithm", "benchmark.algorithm.Algorithm"]),
         ("lab.mine:Net", ["is no algorithm", "benchmark.algorithm.Algorithm"]),
+        ("lab.mine:Untyped", ["lab.mine:Untyped", "'gain'", "type"]),
         ("lab.mine:", ["package.module:Class"]),
         ("lab/mine.py:Rule", ["package.module:Class"]),
         ("a:b:c", ["package.module:Class"]),
@@ -183,10 +189,11 @@ def test_a_bad_path_is_one_line(lab, capsys, path, words):
 def test_a_name_that_an_installed_package_offers(lab, monkeypatch, capsys):
     site = lab / "site"
     site.mkdir()
-    offer(site, "lab-rules", "gained = lab.mine:Rule\nunloadable = lab.broken:Rule")
+    names = ["gained = lab.mine:Rule", "unloadable = lab.broken:Rule", "dfa = lab.broken:Rule"]
+    offer(site, "lab-rules", "\n".join(names))
     monkeypatch.syspath_prepend(str(site))
     assert jobs("--algorithm=gained")[1].row.algorithm["gain"] == 2.0
-    assert "gained" not in ALGORITHMS
+    assert "gained" not in ALGORITHMS and list(ALGORITHMS.others()) == ["gained", "unloadable"]
     front, _ = _bench_front(["--algorithm=all"])
     assert [choice.names.algorithm for choice in choices(front)] == list(ALGORITHMS)
     assert main(["list"]) == 0

@@ -133,13 +133,12 @@ def row_parser(names: Names) -> ArgumentParser:
         "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
         "and --network; everything below is an option of that choice."),
         print_config=None)  # fmt: skip
-    algorithm, network = ALGORITHMS[names.algorithm], NETWORKS[names.network]
     base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
-    parser.add_class_arguments(algorithm, "algorithm", skip=base)
+    _add_options(parser, ALGORITHMS[names.algorithm], "algorithm", base)
     parser.add_argument("--algorithm.name", default=names.algorithm, help="the learning algorithm")
-    parser.add_class_arguments(network, "network", skip={"in_shape", "classes", "generator"})
+    _add_options(parser, NETWORKS[names.network], "network", {"in_shape", "classes", "generator"})
     parser.add_argument("--network.name", default=names.network, help="the network")
-    parser.add_class_arguments(DATASETS[names.dataset], "data")
+    _add_options(parser, DATASETS[names.dataset], "data", set())
     parser.add_argument("--data.name", default=names.dataset, help="the dataset")
     parser.add_class_arguments(Optim, "optim")
     parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
@@ -154,6 +153,16 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_class_arguments(Measure, "measure")
     parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
     return parser
+
+
+def _add_options(parser: ArgumentParser, cls: type, group: str, skip: set[str]) -> None:
+    """A class's options but ``skip``. Raises UserError for one without type and default."""
+    try:
+        parser.add_class_arguments(cls, group, skip=skip)
+    except ValueError as error:
+        raise UserError(
+            f"{cls.__module__}:{cls.__name__}: {' '.join(str(error).split())}"
+        ) from error
 
 
 def parse(
