@@ -16,9 +16,12 @@ from torch import Tensor
 from benchmark.credit.losses import Loss, task_loss
 from benchmark.engine.learner import Learner
 from benchmark.engine.optim import Optim
+from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.networks.wrap import Whole
+from benchmark.options import check
 from benchmark.streams import stream
-from benchmark.traits import Traits
+from benchmark.traits import Traits, teaches_blocks
 
 
 class Credit(NamedTuple):
@@ -62,9 +65,15 @@ class Algorithm(Learner):
         adversarial_eps: float = 0.0,
         seed: int = 0,
     ) -> None:
+        if isinstance(net, Whole) and teaches_blocks(self):
+            raise UserError(
+                f"{type(self).__name__} teaches block by block: give as_network an nn.Sequential, "
+                "or a list of layers"
+            )
         outputs = net.shapes()[-1][0] if classes is None else classes
         super().__init__(outputs, loss, optim or Optim(), adversarial_eps, seed)
         self.save_hyperparameters(ignore="net")
+        check(type(self), self.hparams)
         self.net = net
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:

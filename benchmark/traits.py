@@ -85,6 +85,11 @@ def settles(rule: Any) -> bool:
     return hasattr(rule, "traits") and rule.traits.networks == "settles"
 
 
+def teaches_blocks(rule: Any) -> bool:
+    """Whether a rule teaches each block apart; one without traits may not."""
+    return hasattr(rule, "traits") and not rule.traits.backward_pass
+
+
 def repeats(algorithm: Any) -> bool:
     """Whether an algorithm's steps are all the same, and may be repeated from a record.
 

@@ -14,6 +14,7 @@ from benchmark.data.augment import Augmentation, Normalization
 from benchmark.data.loader import Batch, EpochLoader
 from benchmark.data.order import Schedule, split
 from benchmark.errors import UserError
+from benchmark.options import Count, CountOrZero, check
 from benchmark.streams import stream
 
 
@@ -22,12 +23,6 @@ def check_choice(option: str, value: object, literal: Any) -> None:
     known = get_args(literal)
     if value not in known:
         raise UserError(f"{option} {value!r} is unknown: choose from {', '.join(known)}")
-
-
-def check_at_least(option: str, value: int, least: int) -> None:
-    """Raise UserError unless ``value >= least``."""
-    if value < least:
-        raise UserError(f"{option} is {value}: it must be at least {least}")
 
 
 class DataModule(LightningDataModule):
@@ -68,16 +63,16 @@ class DataModule(LightningDataModule):
     def __init__(
         self,
         *,
-        batch_size: int = 64,
-        val_size: int = 0,
-        split_seed: int = 0,
+        batch_size: Count = 64,
+        val_size: CountOrZero = 0,
+        split_seed: CountOrZero = 0,
         normalize: Normalization = "unit",
         augment: Augmentation = "none",
         root: str = "data",
     ) -> None:
         super().__init__()
-        check_at_least("batch_size", batch_size, 1)
-        check_at_least("val_size", val_size, 0)
+        self.save_hyperparameters(logger=False)
+        check(type(self), self.hparams)  # those of derived classes too
         check_choice("normalize", normalize, Normalization)
         check_choice("augment", augment, Augmentation)
         self.batch_size, self.val_size, self.split_seed = batch_size, val_size, split_seed

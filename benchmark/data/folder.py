@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.base import check_at_least, check_choice
+from benchmark.data.base import check_choice
 from benchmark.data.cache import cached
 from benchmark.data.decoded import Decoded, Part
 from benchmark.data.images import Color, stack
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
+from benchmark.options import Count
 
 Scan = tuple[list[Path], np.ndarray, list[str]]
 
@@ -61,11 +62,9 @@ class Folder(ResidentData):
 
     name = "folder"
 
-    def __init__(self, *, size: int | None = None, color: Color = "auto", **options: Any) -> None:
+    def __init__(self, *, size: Count | None = None, color: Color = "auto", **options: Any) -> None:
         super().__init__(**options)
         check_choice("color", color, Color)
-        if size is not None:
-            check_at_least("size", size, 1)
         self.size, self.color = size, color
 
     def decode(self) -> Decoded:

@@ -13,12 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from benchmark.data.augment import Augmentation, Normalizer
-from benchmark.data.base import DataModule, check_at_least
+from benchmark.data.base import DataModule
 from benchmark.data.folder import scan
 from benchmark.data.images import open_image
 from benchmark.data.loader import Batch, EpochLoader
 from benchmark.data.order import Schedule
 from benchmark.errors import UserError
+from benchmark.options import Count, CountOrZero
 from benchmark.streams import stream
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's training set
@@ -130,16 +131,14 @@ class ImageNet(DataModule):
     def __init__(
         self,
         *,
-        batch_size: int = 256,
-        val_size: int = 50_000,
+        batch_size: Count = 256,
+        val_size: CountOrZero = 50_000,
         augment: Augmentation = "crop_flip",
-        size: int = 224,
-        workers: int = 4,
+        size: Count = 224,
+        workers: CountOrZero = 4,
         **options: Any,
     ) -> None:
         super().__init__(batch_size=batch_size, val_size=val_size, augment=augment, **options)
-        check_at_least("size", size, 1)
-        check_at_least("workers", workers, 0)
         self.size, self.workers = size, workers
 
     def setup(self, stage: str | None = None) -> None:

@@ -20,9 +20,10 @@ from benchmark.data.augment import (
     channel_statistics,
     scaled,
 )
-from benchmark.data.base import DataModule, check_at_least, check_choice
+from benchmark.data.base import DataModule, check_choice
 from benchmark.data.decoded import Decoded, Part
 from benchmark.data.loader import Batch, EvaluationLoader, ResidentLoader
+from benchmark.options import Count, CountOrZero
 
 
 class ResidentData(DataModule):
@@ -42,16 +43,16 @@ class ResidentData(DataModule):
     def __init__(
         self,
         *,
-        batch_size: int = 64,
-        val_size: int = 0,
-        split_seed: int = 0,
+        batch_size: Count = 64,
+        val_size: CountOrZero = 0,
+        split_seed: CountOrZero = 0,
         normalize: Normalization = "unit",
         augment: Augmentation = "none",
         root: str = "data",
         pad: Border = "zero",
-        resize: int | None = None,
+        resize: Count | None = None,
         cache: str | None = None,
-        steps_per_call: int = 32,
+        steps_per_call: Count = 32,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -62,8 +63,6 @@ class ResidentData(DataModule):
             root=root,
         )
         check_choice("pad", pad, Border)
-        check_at_least("resize", 1 if resize is None else resize, 1)
-        check_at_least("steps_per_call", steps_per_call, 1)
         self.cache = Path(root, "cache") if cache is None else Path(cache)
         self.resize, self.steps_per_call = resize, steps_per_call
         moved = augment != "none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import asdict, field
 from typing import Any, Literal
 
 import torch
@@ -10,7 +10,18 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from benchmark.engine.rmsprop import RMSprop
 from benchmark.errors import UserError
-from benchmark.options import options
+from benchmark.options import Count, NotNegative, Positive, Share, options
+
+USED = ("name", "lr", "weight_decay", "clip", "schedule")
+USED_BY = {
+    "sgd": ("momentum", "nesterov"),
+    "rmsprop": ("momentum", "alpha", "eps", "centered"),
+    "adam": ("betas",),
+    "adamw": ("betas",),
+    "constant": (),
+    "step": ("milestones", "gamma"),
+    "cosine": ("t_max",),
+}
 
 
 @options
@@ -36,28 +47,34 @@ class Optim:
     """
 
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
-    lr: float = 0.05
-    momentum: float = 0.0
+    lr: Positive = 0.05
+    momentum: Share = 0.0
     nesterov: bool = False
-    betas: tuple[float, float] = (0.9, 0.999)
-    alpha: float = 0.99
-    eps: float = 1e-8
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    alpha: Share = 0.99
+    eps: Positive = 1e-8
     centered: bool = False
-    weight_decay: float = 0.0
-    clip: float | None = None
+    weight_decay: NotNegative = 0.0
+    clip: Positive | None = None
     schedule: Literal["constant", "step", "cosine"] = "constant"
-    milestones: list[int] = field(default_factory=list)
-    gamma: float = 0.1
-    t_max: int | None = None
+    milestones: list[Count] = field(default_factory=list)
+    gamma: Positive = 0.1
+    t_max: Count | None = None
 
     def check(self) -> None:
-        """Raise UserError for a value of rmsprop or of the schedule that means nothing."""
-        if not 0 <= self.alpha < 1:
-            raise UserError(f"optim.alpha is {self.alpha}: it must be at least 0 and below 1")
-        if not self.eps > 0:
-            raise UserError(f"optim.eps is {self.eps}: it must be above 0")
-        if self.t_max is not None and self.t_max < 1:
-            raise UserError(f"optim.t_max is {self.t_max}: it must be at least 1")
+        """Raise UserError for an option that another one leaves without use."""
+        used = {*USED, *USED_BY[self.name], *USED_BY[self.schedule]}
+        for name, usual in asdict(Optim()).items():
+            value = getattr(self, name)
+            if name not in used and value not in (usual, _listed(usual)):
+                raise UserError(
+                    f"optim.{name} is {value}, but optimizer {self.name} with schedule "
+                    f"{self.schedule} has no use for it: leave it out"
+                )
+        if self.nesterov and not self.momentum:
+            raise UserError("optim.nesterov is true: it needs optim.momentum above 0")
+        if self.schedule == "step" and not self.milestones:
+            raise UserError("optim.schedule is step: it needs optim.milestones, in epochs")
 
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """One torch optimizer over named parameter groups (fused kernels where torch has them)."""
@@ -91,3 +108,8 @@ class Optim:
             return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs or 1, 1))
         milestones = self.milestones if self.schedule == "step" else []
         return MultiStepLR(optimizer, milestones, self.gamma)
+
+
+def _listed(value: Any) -> Any:
+    """A tuple as the list that YAML makes of it."""
+    return [*value] if isinstance(value, tuple) else value

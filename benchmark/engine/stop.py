@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from benchmark.engine.recorder import Recorder
-from benchmark.errors import UserError
+from benchmark.options import Share, options
 
 
-@dataclass(frozen=True)
+@options
 class Stop:
     """End a run with the epoch in which its running training error is down at a floor.
 
@@ -27,14 +26,8 @@ class Stop:
         memory: weight of the past epochs.
     """
 
-    train_error: float
-    memory: float = 0.75
-
-    def check(self) -> None:
-        """Raise UserError for a value out of range."""
-        for name, value in (("train_error", self.train_error), ("memory", self.memory)):
-            if not 0 <= value < 1:
-                raise UserError(f"stop.{name} is {value}: it must be at least 0 and below 1")
+    train_error: Share
+    memory: Share = 0.75
 
     def is_due(self, train_accs: Iterable[float]) -> bool:
         """Whether a run ends that had these training accuracies, in percent, epoch by epoch."""

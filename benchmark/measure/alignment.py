@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,12 +13,12 @@ from torch import Tensor
 from benchmark.credit.angles import angle, direct_pairs, feedback_pairs, norm_ratio, synapses
 from benchmark.credit.true_gradient import symmetric
 from benchmark.engine.distributed import average_
-from benchmark.errors import UserError
 from benchmark.measure.untouched import untouched
+from benchmark.options import CountOrZero, options
 from benchmark.streams import stream
 
 
-@dataclass(frozen=True)
+@options
 class Measure:
     """What is measured beside the learning curve; nothing here changes a result.
 
@@ -30,14 +29,8 @@ class Measure:
             mini-batches that are handed out at once; 0 for none.
     """
 
-    every: int | None = None
-    steps: int = 0
-
-    def check(self) -> None:
-        """Raise UserError for a negative period."""
-        for name, period in (("every", self.every or 0), ("steps", self.steps)):
-            if period < 0:
-                raise UserError(f"measure.{name} is {period}: it must be at least 0 (0 = never)")
+    every: CountOrZero | None = None
+    steps: CountOrZero = 0
 
     def period(self, epochs: int) -> int:
         """Epochs between two measurements of a run of ``epochs``; 0 for none."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
+from benchmark.options import Count, Share
 
 
 def _flat(shape: Shape, blocks: list[nn.Module]) -> int:
@@ -27,10 +28,10 @@ class PepitaConv(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        channels: int = 32,
+        channels: Count = 32,
         activation: Activation = "relu",
         bias: bool = False,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         init: Init = "he_uniform",
     ) -> None:
         """
@@ -65,9 +66,9 @@ class DRTPConv(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        channels: Sequence[int] = (32,),
-        kernel: int = 5,
-        hidden: Sequence[int] = (1000,),
+        channels: Sequence[Count] = (32,),
+        kernel: Count = 5,
+        hidden: Sequence[Count] = (1000,),
         frozen: bool = False,
         activation: Activation = "tanh",
         init: Init = "he_uniform",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.networks.block import Block, Network, Shape
 from benchmark.networks.init import Init
+from benchmark.options import Count, CountOrZero, Share
 
 Sigma = Literal["hard_sigmoid", "half_hard_sigmoid", "sigmoid", "tanh"]
 
@@ -83,9 +84,9 @@ class Hopfield(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        hidden: Sequence[int] = (512,),
+        hidden: Sequence[Count] = (512,),
         activation: Sigma = "hard_sigmoid",
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         init: Init = "xavier_uniform",
     ) -> None:
         """
@@ -121,10 +122,10 @@ class HopfieldConv(Hopfield):
         classes: int,
         generator: torch.Generator,
         *,
-        channels: Sequence[int] = (32, 64),
-        paddings: Sequence[int] | None = None,
+        channels: Sequence[Count] = (32, 64),
+        paddings: Sequence[CountOrZero] | None = None,
         activation: Sigma = "half_hard_sigmoid",
-        dropouts: Sequence[float] | None = None,
+        dropouts: Sequence[Share] | None = None,
         init: Init = "lecun_uniform",
     ) -> None:
         """

@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import BiasInit, Init
+from benchmark.options import Count, Share
 
 
 class MLP(Network):
@@ -22,11 +23,11 @@ class MLP(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        hidden: Sequence[int] = (1024,),
+        hidden: Sequence[Count] = (1024,),
         activation: Activation = "relu",
         bias: bool = False,
-        dropout: float = 0.0,
-        input_dropout: float = 0.0,
+        dropout: Share = 0.0,
+        input_dropout: Share = 0.0,
         init: Init = "he_uniform",
         first_init: Init | None = None,
         bias_init: BiasInit = "zero",

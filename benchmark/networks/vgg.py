@@ -10,6 +10,7 @@ from torch import nn
 
 from benchmark.networks.block import Activation, Block, Network, Shape, nonlinearity
 from benchmark.networks.init import Init
+from benchmark.options import Count
 
 
 def pooled_convolution(
@@ -29,7 +30,7 @@ class VGG(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        channels: Sequence[int] = (128, 128, 256, 256, 512),
+        channels: Sequence[Count] = (128, 128, 256, 256, 512),
         activation: Activation = "elu",
         init: Init = "he_uniform",
     ) -> None:
@@ -63,7 +64,7 @@ class BioTorchLeNet(Network):
         classes: int,
         generator: torch.Generator,
         *,
-        channels: Sequence[int] = (32, 64, 128),
+        channels: Sequence[Count] = (32, 64, 128),
         init: Init = "xavier_uniform",
     ) -> None:
         """

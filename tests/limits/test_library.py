@@ -133,6 +133,12 @@ def test_rules_through_synapses_train_any_module(name):
     assert trainer.global_step == 9
 
 
+@pytest.mark.parametrize("name", ["dfa", "pepita", "dtp", "ff"])
+def test_rules_that_teach_blocks_refuse_other_modules(name):
+    with pytest.raises(UserError, match="block by block"):
+        ALGORITHMS[name](as_network(Residual(), (1, 6, 6)))
+
+
 @pytest.mark.parametrize("name", ["bp", "dfa", "pepita", "ff", "dtp"])
 def test_lightnings_own_callbacks_and_checkpoints_work(name, tmp_path):
     layers = [nn.Flatten(), nn.Linear(36, 9), nn.Tanh(), nn.Linear(9, 3)]

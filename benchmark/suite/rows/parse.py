@@ -208,19 +208,14 @@ def to_row(options: Namespace) -> Row:
     """The row in a parsed set of options.
 
     Raises:
-        UserError: for a budget below one epoch, a stop out of range, or an unknown published cell.
+        UserError: for a number out of its range, an option without use, an unknown published cell.
     """
     values = options.as_dict()
-    if values["epochs"] < 1:
-        raise UserError("epochs must be at least 1")
-    if values["adversarial_eps"] < 0:
-        raise UserError("adversarial_eps must be at least 0")
-    Optim(**values["optim"]).check()
-    if values["stop"]:
-        Stop(**values["stop"]).check()
-    if values["published"]:
-        published.lookup(values["published"])
-    return Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
+    row = Row(**{f.name: _plain(values[f.name]) for f in fields(Row)})
+    row.check()
+    if row.published:
+        published.lookup(row.published)
+    return row
 
 
 def read_row(names: Names, path: Path | None, args: list[str]) -> Row:

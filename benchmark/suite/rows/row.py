@@ -12,7 +12,9 @@ from benchmark.algorithms import ALGORITHMS
 from benchmark.credit.losses import Loss
 from benchmark.data import DATASETS
 from benchmark.engine.optim import Optim
+from benchmark.engine.stop import Stop
 from benchmark.networks import NETWORKS
+from benchmark.options import Count, NotNegative, check
 from benchmark.streams import stream
 from benchmark.suite.rows.identity import constructor_hints, dataclass_in, differing
 
@@ -46,12 +48,22 @@ class Row:
     data: Options
     optim: Options
     loss: Loss = "cross_entropy"
-    epochs: int = 20
+    epochs: Count = 20
     precision: Precision = "32-true"
     variant: str = ""
     published: str = ""
     stop: Options | None = None
-    adversarial_eps: float = 0.0
+    adversarial_eps: NotNegative = 0.0
+
+    def check(self) -> None:
+        """Raise UserError for a number out of its range, or an option without use."""
+        check(ALGORITHMS[self.algorithm["name"]], without_name(self.algorithm), "algorithm.")
+        check(NETWORKS[self.network["name"]], without_name(self.network), "network.")
+        check(DATASETS[self.data["name"]], without_name(self.data), "data.")
+        check(Optim, self.optim, "optim.")
+        check(Stop, self.stop or {}, "stop.")
+        check(Row, {"epochs": self.epochs, "adversarial_eps": self.adversarial_eps})
+        Optim(**self.optim).check()
 
     @property
     def identity(self) -> dict[str, Any]:

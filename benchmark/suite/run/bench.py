@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmark.errors import UserError
 from benchmark.measure import Measure
+from benchmark.options import check
 from benchmark.suite.records import records
 from benchmark.suite.records.failed import failure
 from benchmark.suite.records.labels import task_key
@@ -73,7 +74,7 @@ def _job(choice: Choice, args: list[str]) -> Job:
     machine = Machine(**options.machine.as_dict())
     machine.check()
     measure = Measure(**options.measure.as_dict())
-    measure.check()
+    check(Measure, dataclasses.asdict(measure), "measure.")
     made_by = origin(choice.path, args, options)
     made_by["options"] = choice.said + made_by["options"]
     return Job(to_row(options), seeds_of(options), machine, measure, made_by)
