@@ -30,7 +30,7 @@ BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "suite.tables": {"suite.records"},
     "suite.rows": {*LIBRARY, "suite.records"},
     "suite.run": {*LIBRARY, "suite.records", "suite.rows"},
-    "suite.perf": {*LIBRARY, "suite.rows", "suite.run"},
+    "suite.perf": {*LIBRARY, "suite.records", "suite.rows", "suite.run"},
     "suite.theory": LIBRARY,
     "suite.launch": {*LIBRARY, "suite.records", "suite.rows", "suite.run", "suite.tables"},
 }
