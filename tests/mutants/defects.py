@@ -34,7 +34,7 @@ DEFECTS = [
     ),
     Defect(
         "error sent back through W", "credit/feedback.py",
-        "delta @ B.to(delta.dtype) if need_x", "delta @ W.to(delta.dtype) if need_x",
+        "x, _, B, _ = inputs", "x, B, _, _ = inputs",
         "oracle/test_fa.py",
     ),
     Defect(
@@ -117,6 +117,25 @@ DEFECTS = [
     Defect(
         "streams that forget their name", "streams.py",
         "repr((int(seed), *name))", "repr((int(seed), name[0]))", "data/test_data_loader.py",
+    ),
+    # ---- speed/: repeated steps
+    Defect(
+        "repeats that are never proved", "speed/replay.py",
+        "if self._is_due(record):", "if False:", "limits/test_replay_proof.py",
+    ),
+    Defect(
+        "counters that do not count as state", "speed/seen.py",
+        "if numbers and a is not b", "if False and a is not b", "limits/test_replay_proof.py",
+    ),
+    Defect(
+        "a written part of a fresh tensor taken for a constant", "speed/tidy.py",
+        "op is operator.getitem or (isinstance(op, OpOverload) and _aliases(op))",
+        "isinstance(op, OpOverload) and _aliases(op)", "limits/test_replay.py",
+    ),
+    Defect(
+        "products of changed weights computed once", "speed/tidy.py",
+        "return root in written or held in memories", "return root in written",
+        "limits/test_replay.py",
     ),
     # ---- suite/: rows, records, tables, the queue
     Defect(
