@@ -22,7 +22,7 @@ from benchmark.traits import repeats
 from tests.conformance.rows import gradients, row_of
 
 every = pytest.mark.parametrize("name", list(ALGORITHMS))
-WIDE = "--network.hidden=[200,200,200]"
+WIDE, HIDDEN = "--network.hidden=[200,200,200]", range(3)
 N = 4  # samples
 VARIANTS: dict[str, tuple[str, list[str]]] = {  # whose options change a trait
     "ff unsupervised": (
@@ -79,12 +79,6 @@ def weight(algorithm, k):
 def of_blocks(*which):
     """Whether a parameter is a forward weight of these blocks."""
     return lambda name: name in {f"net.blocks.{k}.synapse.weight" for k in which}
-
-
-def hidden(algorithm):
-    """The numbers of the hidden blocks."""
-    layers = len(algorithm.net.blocks)
-    return range(layers if ALGORITHMS["ff"] in type(algorithm).__mro__ else layers - 1)
 
 
 class Answers:
@@ -147,7 +141,7 @@ def transported(algorithm, x, y, sign_changes):
         kept, change = W.detach().clone(), unasked(algorithm, k, x, y)
         ratio = (kept / change).abs()[change != 0]
         W.data += change * (10 * ratio.median() if sign_changes else 0.9 * ratio.min())
-        own = of_blocks(k, *range(k, len(algorithm.net.blocks)))
+        own = of_blocks(*range(k, len(algorithm.net.blocks)))
         if moved(before, update(algorithm, x, y), lambda name, own=own: not own(name)):
             found.add(k)
         W.data = kept
@@ -173,7 +167,7 @@ def test_transport(case):
 
 def reads_label(algorithm, x, y):
     before, after = update(algorithm, x, y), update(algorithm, x, (y + 1) % 10)
-    return bool(moved(before, after, of_blocks(*hidden(algorithm))))
+    return bool(moved(before, after, of_blocks(*HIDDEN)))
 
 
 def reads_error(algorithm, x, y):
@@ -305,7 +299,7 @@ def test_feedback(case):
         kept = {name: t.detach().clone() for name, t in tensors.items()}
         for t in tensors.values():
             t.data *= -1
-        found.append(bool(moved(before, update(algorithm, x, y), of_blocks(*hidden(algorithm)))))
+        found.append(bool(moved(before, update(algorithm, x, y), of_blocks(*HIDDEN))))
         refreshed = any(not torch.equal(t, -kept[name]) for name, t in tensors.items())
         for name, t in tensors.items():
             t.data = kept[name]

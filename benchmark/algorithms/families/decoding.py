@@ -51,7 +51,7 @@ class Decoding(Algorithm):
             g.initialize(decoder_init, self.feedback_stream(k))
         if decoder_epochs:
             if not self.decoders:
-                raise UserError("decoder_epochs: with one hidden layer are no decoders to train")
+                raise UserError("decoder_epochs: one hidden layer leaves no decoders to train")
             self.traits = replace(self.traits, same_steps=False)
         self.noise_sd = self._per_decoder("noise", noise)
         self.decoder_lr = self._per_decoder("decoder_lr", decoder_lr)
