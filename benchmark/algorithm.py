@@ -19,7 +19,7 @@ from benchmark.engine.optim import Optim
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.wrap import Whole
-from benchmark.options import check
+from benchmark.options import Count, CountOrZero, NotNegative, check
 from benchmark.streams import stream
 from benchmark.traits import Traits, teaches_blocks
 
@@ -59,11 +59,11 @@ class Algorithm(Learner):
         self,
         net: Network,
         *,
-        classes: int | None = None,
+        classes: Count | None = None,
         loss: Loss = "cross_entropy",
         optim: Optim | None = None,
-        adversarial_eps: float = 0.0,
-        seed: int = 0,
+        adversarial_eps: NotNegative = 0.0,
+        seed: CountOrZero = 0,
     ) -> None:
         if isinstance(net, Whole) and teaches_blocks(self):
             raise UserError(

@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.networks import Network
+from benchmark.options import NotNegative
 
 
 class AA(PrimitiveSum):
@@ -17,7 +18,7 @@ class AA(PrimitiveSum):
     traits = PrimitiveSum.traits
 
     def __init__(
-        self, net: Network, *, amp: float = 1.0, sparse: float = 1.0, **options: Any
+        self, net: Network, *, amp: NotNegative = 1.0, sparse: NotNegative = 1.0, **options: Any
     ) -> None:
         """
         Args:

@@ -11,6 +11,7 @@ from benchmark.algorithms.sdtp import SDTP
 from benchmark.credit.decoders import Decoder
 from benchmark.credit.losses import one_hot, prediction
 from benchmark.networks import Network
+from benchmark.options import Count
 
 
 class AOSDTP(SDTP):
@@ -25,7 +26,7 @@ class AOSDTP(SDTP):
 
     traits = SDTP.traits
 
-    def __init__(self, net: Network, *, auxiliary_outputs: int = 512, **dtp: Any) -> None:
+    def __init__(self, net: Network, *, auxiliary_outputs: Count = 512, **dtp: Any) -> None:
         """
         Args:
             auxiliary_outputs: number of outputs z.

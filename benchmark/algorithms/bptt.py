@@ -11,6 +11,7 @@ from benchmark.credit.losses import task_loss
 from benchmark.credit.settling import settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.options import Count
 from benchmark.traits import Traits
 
 
@@ -29,7 +30,7 @@ class BPTT(Settled):
         networks="settles", same_steps=True,
     )  # fmt: skip
 
-    def __init__(self, net: Network, *, back_steps: int = 10, **settled: Any) -> None:
+    def __init__(self, net: Network, *, back_steps: Count = 10, **settled: Any) -> None:
         """
         Args:
             back_steps: steps at the end of the free phase that the gradient goes through.

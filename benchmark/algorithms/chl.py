@@ -10,6 +10,7 @@ from benchmark.algorithms.families.settled import Settled
 from benchmark.credit.settling import one_hot_targets, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
+from benchmark.options import Count
 from benchmark.traits import Traits
 
 
@@ -27,7 +28,7 @@ class CHL(Settled):
         teacher="above", transport="weights", second_pass=True, networks="settles", same_steps=True,
     )  # fmt: skip
 
-    def __init__(self, net: Network, *, clamped_steps: int = 20, **settled: Any) -> None:
+    def __init__(self, net: Network, *, clamped_steps: Count = 20, **settled: Any) -> None:
         """
         Args:
             clamped_steps: steps of the clamped phase, from the free phase's end.

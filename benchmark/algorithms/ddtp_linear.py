@@ -12,6 +12,7 @@ from benchmark.credit.losses import output_error
 from benchmark.credit.targets import squared_distance
 from benchmark.networks import Network
 from benchmark.networks.init import Init
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -38,9 +39,9 @@ class DDTPLinear(Targeted):
         self,
         net: Network,
         *,
-        step: float = 0.06,
-        noise: float | list[float] = 0.09,
-        decoder_lr: float | list[float] = 1.64e-4,
+        step: NotNegative = 0.06,
+        noise: NotNegative | list[NotNegative] = 0.09,
+        decoder_lr: NotNegative | list[NotNegative] = 1.64e-4,
         decoder_init: Init = "xavier_normal",
         **targeted: Any,
     ) -> None:

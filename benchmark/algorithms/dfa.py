@@ -9,6 +9,7 @@ from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import forward_cut, local_update, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -37,7 +38,7 @@ class DFA(Algorithm):
         *,
         feedback: Literal["per_layer", "shared"] = "per_layer",
         feedback_init: Init = "lecun_uniform",
-        feedback_scale: float = 1.0,
+        feedback_scale: NotNegative = 1.0,
         **base: Any,
     ) -> None:
         """

@@ -11,6 +11,7 @@ from benchmark.credit.angles import angle, direct_pairs
 from benchmark.credit.losses import forward_cut_unpooled, local_update, one_hot, output_error
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -35,7 +36,7 @@ class DRTP(Algorithm):
         net: Network,
         *,
         feedback_init: Init = "he_uniform",
-        feedback_scale: float = 1.0,
+        feedback_scale: NotNegative = 1.0,
         **base: Any,
     ) -> None:
         """

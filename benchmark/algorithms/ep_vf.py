@@ -9,6 +9,7 @@ from benchmark.algorithms.ep import EP
 from benchmark.credit.settling import Phi, States, inner, input_drive
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 
 
 class EPVF(EP):
@@ -35,7 +36,7 @@ class EPVF(EP):
         *,
         updates: Literal["same", "own"] = "same",
         feedback_init: Init = "lecun_uniform",
-        feedback_lr: float | None = None,
+        feedback_lr: NotNegative | None = None,
         **ep: Any,
     ) -> None:
         """

@@ -9,6 +9,7 @@ from benchmark.credit.feedback import convert
 from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -34,7 +35,7 @@ class FA(Algorithm):
         net: Network,
         *,
         feedback_init: Init | Literal["forward"] = "he_uniform",
-        feedback_scale: float = 1.0,
+        feedback_scale: NotNegative = 1.0,
         **base: Any,
     ) -> None:
         """

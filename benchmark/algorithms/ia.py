@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.networks import Network
+from benchmark.options import NotNegative
 
 
 class IA(PrimitiveSum):
@@ -18,9 +19,9 @@ class IA(PrimitiveSum):
         self,
         net: Network,
         *,
-        amp: float = 1.0,
-        decay: float = 0.5,
-        null: float = 0.5,
+        amp: NotNegative = 1.0,
+        decay: NotNegative = 0.5,
+        null: NotNegative = 0.5,
         **options: Any,
     ) -> None:
         """

@@ -12,6 +12,7 @@ from benchmark.credit.passes import linear_part, pushed
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -37,7 +38,7 @@ class IFA(Algorithm):
         net: Network,
         *,
         feedback_init: Init = "lecun_uniform",
-        feedback_scale: float = 1.0,
+        feedback_scale: NotNegative = 1.0,
         **base: Any,
     ) -> None:
         """

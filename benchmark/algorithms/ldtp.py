@@ -12,6 +12,7 @@ from benchmark.credit.losses import output_error
 from benchmark.credit.targets import difference_targets, local_difference_reconstruction_loss
 from benchmark.networks import Network
 from benchmark.networks.init import Init
+from benchmark.options import Count, NotNegative
 from benchmark.traits import Traits
 
 
@@ -40,10 +41,10 @@ class LDTP(Targeted):
         self,
         net: Network,
         *,
-        step: float = 0.7,
-        noise: float | list[float] = 0.2,
+        step: NotNegative = 0.7,
+        noise: NotNegative | list[NotNegative] = 0.2,
         decoder_init: Init = "lecun_uniform",
-        decoder_iterations: int | list[int] = 5,
+        decoder_iterations: Count | list[Count] = 5,
         **targeted: Any,
     ) -> None:
         """

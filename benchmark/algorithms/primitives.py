@@ -5,6 +5,7 @@ from typing import Any
 from benchmark.algorithms.families.regularized import Regularized
 from benchmark.credit.estimation import Primitives
 from benchmark.networks import Network
+from benchmark.options import NotNegative
 from benchmark.traits import Traits
 
 
@@ -28,11 +29,11 @@ class PrimitiveSum(Regularized):
         self,
         net: Network,
         *,
-        decay: float = 1.0,
-        amp: float = 1.0,
-        null: float = 0.0,
-        sparse: float = 0.0,
-        self_: float = 0.0,
+        decay: NotNegative = 1.0,
+        amp: NotNegative = 1.0,
+        null: NotNegative = 0.0,
+        sparse: NotNegative = 0.0,
+        self_: NotNegative = 0.0,
         **regularized: Any,
     ) -> None:
         """

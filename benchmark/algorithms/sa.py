@@ -6,6 +6,7 @@ from typing import Any
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.credit.estimation import NoisePhase
 from benchmark.networks import Network
+from benchmark.options import NotNegative
 
 
 class SA(PrimitiveSum):
@@ -17,7 +18,7 @@ class SA(PrimitiveSum):
     traits = replace(PrimitiveSum.traits, transport="weights")
 
     def __init__(
-        self, net: Network, *, self_: float = 1.0, decay: float = 1.0, **options: Any
+        self, net: Network, *, self_: NotNegative = 1.0, decay: NotNegative = 1.0, **options: Any
     ) -> None:
         """
         Args:

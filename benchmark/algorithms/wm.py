@@ -6,6 +6,22 @@ from typing import Any
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.credit.estimation import NoisePhase
 from benchmark.networks import Network
+from benchmark.options import CountOrZero, NotNegative, options
+
+
+@options
+class MirrorPhase(NoisePhase):
+    """The noise phase that mirrors weights.
+
+    Attributes:
+        before: noise batches before the first training step.
+        every: steps between noise batches during training; 0 for none.
+        samples: size of a noise batch.
+        sd: standard deviation of the noise.
+    """
+
+    before: CountOrZero = 200
+    every: CountOrZero = 1
 
 
 class WM(PrimitiveSum):
@@ -25,11 +41,11 @@ class WM(PrimitiveSum):
         self,
         net: Network,
         *,
-        amp: float = 1.0,
-        decay: float = 1.0,
+        amp: NotNegative = 1.0,
+        decay: NotNegative = 1.0,
         running: bool = False,
-        noise: NoisePhase | None = None,
-        **options: Any,
+        noise: MirrorPhase | None = None,
+        **primitives: Any,
     ) -> None:
         """
         Args:
@@ -38,8 +54,7 @@ class WM(PrimitiveSum):
             running: descend R on the training batch's own activities too.
             noise: phases in which R is descended on noise.
         """
-        noise = noise or NoisePhase(before=200, every=1)
         super().__init__(
             net, amp=amp, decay=decay, null=0.0, sparse=0.0, self_=0.0,
-            running=running, noise=noise, **options,
+            running=running, noise=noise or MirrorPhase(), **primitives,
         )  # fmt: skip

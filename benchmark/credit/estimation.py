@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from benchmark.credit.feedback import Synapse
-from benchmark.options import options
+from benchmark.options import Count, CountOrZero, Positive, options
 
 
 class Primitives(NamedTuple):
@@ -49,10 +49,10 @@ class NoisePhase:
         sd: standard deviation of the noise.
     """
 
-    before: int = 0
-    every: int = 0
-    samples: int = 64
-    sd: float = 1.0
+    before: CountOrZero = 0
+    every: CountOrZero = 0
+    samples: Count = 64
+    sd: Positive = 1.0
 
     def due(self, epoch: int, step: int) -> int:
         """Noise batches to present before training step ``step`` of ``epoch``."""

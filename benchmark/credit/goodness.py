@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.options import options
+from benchmark.options import NotNegative, Positive, options
 
 Length = Literal["rms", "l2", "none"]
 
@@ -25,8 +25,8 @@ class Goodness:
     """
 
     kind: Literal["sum", "mean"] = "sum"
-    threshold: float = 1.0
-    peer: float = 0.0
+    threshold: NotNegative = 1.0
+    peer: NotNegative = 0.0
 
     def __call__(self, h: Tensor) -> Tensor:
         """Goodness of activities ``[N, ...]``, as ``[N]``."""
@@ -57,7 +57,7 @@ class Label:
     """
 
     kind: Literal["pixels", "waves"] = "pixels"
-    scale: float = 1.0
+    scale: Positive = 1.0
 
 
 def contrast(positive: Tensor, negative: Tensor, theta: float) -> Tensor:

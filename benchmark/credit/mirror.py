@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark.networks.block import Block
-from benchmark.options import options
+from benchmark.options import Count, CountOrZero, NotNegative, Positive, options
 
 
 @options
@@ -25,12 +25,12 @@ class Mirror:
         noise: standard deviation of the noise.
     """
 
-    before: int = 0
-    every: int = 0
-    batches: int = 1
-    lr: float = 0.1
-    weight_decay: float = 0.5
-    noise: float = 0.1
+    before: CountOrZero = 0
+    every: CountOrZero = 0
+    batches: Count = 1
+    lr: Positive = 0.1
+    weight_decay: NotNegative = 0.5
+    noise: Positive = 0.1
 
     def due(self, epoch: int, step: int) -> int:
         """Noise batches to present before the training step number ``step`` of ``epoch``."""

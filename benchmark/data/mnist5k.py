@@ -14,6 +14,7 @@ from benchmark.data.decoded import Decoded, Part
 from benchmark.data.order import split
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
+from benchmark.options import CountOrZero
 from benchmark.streams import stream
 
 TEST_SIZE = 1000
@@ -39,7 +40,7 @@ class Mnist5k(ResidentData):
 
     name = "mnist5k"
 
-    def __init__(self, *, val_size: int = 500, **options: Any) -> None:
+    def __init__(self, *, val_size: CountOrZero = 500, **options: Any) -> None:
         super().__init__(val_size=val_size, **options)
 
     def decode(self) -> Decoded:

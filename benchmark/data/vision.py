@@ -18,6 +18,7 @@ from benchmark.data.decoded import Decoded, Part
 from benchmark.data.parquet import read_export, shards
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
+from benchmark.options import CountOrZero
 
 
 class VisionData(ResidentData):
@@ -37,7 +38,7 @@ class VisionData(ResidentData):
     files: ClassVar[str]  # which files those are, for messages
     count: ClassVar[int] = 10  # classes
 
-    def __init__(self, *, val_size: int = 5000, **options: Any) -> None:
+    def __init__(self, *, val_size: CountOrZero = 5000, **options: Any) -> None:
         super().__init__(val_size=val_size, **options)
 
     @abstractmethod

@@ -10,6 +10,7 @@ from benchmark.credit.decoders import Decoder, Placing
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.init import Init
+from benchmark.options import Count, CountOrZero, NotNegative
 
 
 class Decoding(Algorithm):
@@ -22,13 +23,13 @@ class Decoding(Algorithm):
         self,
         net: Network,
         *,
-        step: float = 0.3,
-        noise: float | list[float] = 0.3,
-        decoder_lr: float | list[float] = 0.005,
-        decoder_weight_decay: float = 0.0,
+        step: NotNegative = 0.3,
+        noise: NotNegative | list[NotNegative] = 0.3,
+        decoder_lr: NotNegative | list[NotNegative] = 0.005,
+        decoder_weight_decay: NotNegative = 0.0,
         decoder_init: Init = "orthogonal",
-        decoder_iterations: int | list[int] = 1,
-        decoder_epochs: int = 0,
+        decoder_iterations: Count | list[Count] = 1,
+        decoder_epochs: CountOrZero = 0,
         **base: Any,
     ) -> None:
         """

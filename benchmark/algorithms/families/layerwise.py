@@ -11,6 +11,7 @@ from benchmark.algorithm import Algorithm
 from benchmark.credit import goodness as ff
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
+from benchmark.options import CountOrZero, NotNegative
 
 
 class Layerwise(Algorithm):
@@ -28,8 +29,8 @@ class Layerwise(Algorithm):
         goodness: ff.Goodness = ff.Goodness(),  # noqa: B008 (frozen)
         length: ff.Length = "rms",
         layers: Literal["together", "greedy"] = "together",
-        skip: int = 1,
-        readout_lr: float = 0.01,
+        skip: CountOrZero = 1,
+        readout_lr: NotNegative = 0.01,
         **base: Any,
     ) -> None:
         """

@@ -22,6 +22,7 @@ from benchmark.credit.passes import (
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.networks.init import Init, draw
+from benchmark.options import NotNegative
 from benchmark.streams import stream
 
 
@@ -39,7 +40,7 @@ class Modulated(Algorithm):
         net: Network,
         *,
         feedback_init: Init = "he_uniform",
-        feedback_scale: float = 0.05,
+        feedback_scale: NotNegative = 0.05,
         feedback_mean: float = 0.0,
         feedback_sign: Literal["plus", "minus"] = "plus",
         feedback_form: Literal["single", "product"] = "single",

@@ -19,6 +19,7 @@ from benchmark.credit.estimation import (
 )
 from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
+from benchmark.options import NotNegative
 
 
 class Regularized(LearnedFeedback):
@@ -34,7 +35,7 @@ class Regularized(LearnedFeedback):
         self,
         net: Network,
         *,
-        feedback_lr: float = 0.01,
+        feedback_lr: NotNegative = 0.01,
         running: bool = True,
         noise: NoisePhase | None = None,
         normalize: bool = False,

@@ -14,6 +14,7 @@ from benchmark.credit.settling import Output, Phi, States, input_drive, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.hopfield import Hopfield
+from benchmark.options import Count, NotNegative
 
 REFERENCE_STEPS = 20  # that the gradient goes through which updates are compared with
 
@@ -29,8 +30,8 @@ class Settled(Algorithm):
         self,
         net: Network,
         *,
-        free_steps: int = 20,
-        lrs: list[float] | None = None,
+        free_steps: Count = 20,
+        lrs: list[NotNegative] | None = None,
         persistent: bool = False,
         **base: Any,
     ) -> None:
