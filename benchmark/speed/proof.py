@@ -5,11 +5,12 @@ and inputs. Then everything is compared to the last bit: the result, parameters,
 optimizer's state, all other tensors that the record writes to, the generators, and the numbers that
 Python sees. The step itself is the one that counts.
 
-What is promised. A step that reads its own past in Python is stopped when it is recorded. A step
-that differs in what it computes is stopped at the next repeat that is proved: each of the first
-eight, the 16th, 64th, 256th, .., every thousandth, and the first of the second, third, fifth,
-ninth, .. epoch. Until then, for at most 1000 steps, it may train wrongly. What happens only at
-steps none of which is proved is not seen, nor is what begins after a run's last proof.
+What is promised. A step that changes a number, or rebinds a tensor that it reads, in the modules
+that it was given is stopped when it is recorded. A step that differs in what it computes is stopped
+at the next repeat that is proved: each of the first eight, the 16th, 64th, 256th, .., every
+thousandth, and the first of the second, third, fifth, ninth, .. epoch. Until then, for at most 1000
+steps, it may train wrongly. What happens only at steps none of which is proved is not seen, nor is
+what begins after a run's last proof.
 """
 
 from __future__ import annotations

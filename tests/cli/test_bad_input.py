@@ -42,8 +42,8 @@ def refused(outcome, *words):
         (["--algorithm.feedback_scal", "2"], ["--algorithm.feedback_scal", "feedback_scale"]),
         (["--optim.lr", "fast"], ["optim.lr", "fast"]),
         (["--network.activation", "rellu"], ["network.activation", "relu"]),
-        (["--epochs", "0"], ["epochs must be at least 1"]),
-        (["--adversarial_eps", "-1"], ["adversarial_eps must be at least 0"]),
+        (["--epochs", "0"], ["epochs is 0: it must be at least 1"]),
+        (["--adversarial_eps", "-1"], ["adversarial_eps is -1.0: it must be at least 0"]),
         (["--algorithm", "ff", "--adversarial_eps", "0.1"], ["adversarial_eps", "ff"]),
         (["--stop.train_error", "2"], ["stop.train_error", "at least 0 and below 1"]),
         (["--stop.train_eror", "0.1"], ["train_eror"]),
@@ -195,8 +195,8 @@ def test_all_leaves_out_what_needs_another_network(capsys):
         ("--optim.alpha=3", "optim.alpha is 3.0: it must be at least 0 and below 1"),
         ("--optim.eps=-1", "optim.eps is -1.0: it must be above 0"),
         ("--optim.t_max=0", "optim.t_max is 0: it must be at least 1"),
-        ("--network.dropout=1.5", "a dropout is 1.5: it must be at least 0 and below 1"),
-        ("--network.input_dropout=1", "a dropout is 1.0: it must be at least 0 and below 1"),
+        ("--network.dropout=1.5", "network.dropout is 1.5: it must be at least 0 and below 1"),
+        ("--network.input_dropout=1", "network.input_dropout is 1.0: it must be at least 0 and below 1"),
     ],
 )
 def test_a_senseless_number_trains_nothing(tmp_path, capsys, option, said):

@@ -367,7 +367,7 @@ class Quiet(Rule):
 )
 def test_nothing_is_left_out_of_the_comparison(change, what, monkeypatch):
     monkeypatch.setattr(Quiet, "change", staticmethod(change))
-    with pytest.raises(UserError, match=f"step 5 differs from its repetition in {what}. Set"):
+    with pytest.raises(UserError, match=f"step 5 differs from its repetition in {what}. Take"):
         train(Quiet(), 10)
 
 
