@@ -196,7 +196,10 @@ def test_all_leaves_out_what_needs_another_network(capsys):
         ("--optim.eps=-1", "optim.eps is -1.0: it must be above 0"),
         ("--optim.t_max=0", "optim.t_max is 0: it must be at least 1"),
         ("--network.dropout=1.5", "network.dropout is 1.5: it must be at least 0 and below 1"),
-        ("--network.input_dropout=1", "network.input_dropout is 1.0: it must be at least 0 and below 1"),
+        (
+            "--network.input_dropout=1",
+            "network.input_dropout is 1.0: it must be at least 0 and below 1",
+        ),
     ],
 )
 def test_a_senseless_number_trains_nothing(tmp_path, capsys, option, said):
@@ -211,3 +214,27 @@ def test_a_reader_that_has_seen_enough_is_no_fault():
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     child.stdout.close()
     assert "Traceback" not in child.stderr.read() and child.wait() == 128 + signal.SIGPIPE
+
+
+CONFIGS = {
+    "epochs: 2\nepochs: 3\n": "stands twice",
+    "optim: {lr: 0.1, lr: 0.2}\n": "stands twice",
+    "? [1, 2]\n: 3\n": "unhashable key",
+    "3: 4\n": "not a mapping",
+    "algorithm: dfa\n": "algorithm is 'dfa'",
+    "data: null\n": "data is None",
+    "network: [mlp]\n": "network is ['mlp']",
+    "optim: 0.1\n": "optim is 0.1",
+    "[" * 5000: "nested too deep",
+    "\x00": "not valid YAML",
+    "a: &a [*a]\n": "",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+def test_a_malformed_config_is_one_line(bench, tmp_path, text):
+    rest = [f"{group}: {{name: {name}}}\n" for group, name in
+            (("algorithm", "dfa"), ("data", "mnist5k"), ("network", "mlp"))
+            if not text.startswith(group)]  # fmt: skip
+    (tmp_path / "row.yaml").write_text(text + "".join(rest))
+    refused(bench("--config", "row.yaml"), "row.yaml", CONFIGS[text])

@@ -64,25 +64,45 @@ def own_configs(algorithm: str) -> Path:
     return CONFIGS if algorithm in ALGORITHMS else Path("configs")
 
 
+GROUPS = {"algorithm", "data", "network", "optim"}
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """A YAML mapping, or the row of a record (.json).
 
     Raises:
-        UserError: for a missing file, or one that is no mapping.
+        UserError: for a missing file, or one that is no mapping of options, each given once.
     """
     kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
         text = path.read_text(encoding="utf-8")
-        config = json.loads(text) if kind == "JSON" else yaml.safe_load(text)
+        config = json.loads(text) if kind == "JSON" else yaml.load(text, _Once)
     except OSError as error:
         raise UserError(f"cannot read config {path}: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is not valid {kind}: it is nested too deep") from error
     if kind == "JSON" and isinstance(config, dict):
         config = config.get("row", config)
-    if not isinstance(config, dict):
+    if not (isinstance(config, dict) and all(isinstance(key, str) for key in config)):
         raise UserError(f"{path} is not a mapping of options")
+    for group in GROUPS & config.keys():
+        if not isinstance(config[group], dict):
+            raise UserError(f"{path}: {group} is {config[group]!r}, not a mapping of options")
     return config
+
+
+class _Once(yaml.SafeLoader):
+    """YAML in which a mapping has each key once: of two, the first would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for twice in (
+            key for k, key in enumerate(keys) if key.value in {o.value for o in keys[:k]}
+        ):
+            raise yaml.YAMLError(f"{twice.value!r} stands twice, {str(twice.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
 
 
 def read_named(names: Names, path: Path | None) -> dict[str, Any]:
