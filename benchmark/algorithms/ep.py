@@ -11,7 +11,7 @@ from benchmark.algorithms.families.settled import Settled
 from benchmark.credit.settling import Phi, States, one_hot_targets, settle
 from benchmark.errors import UserError
 from benchmark.networks import Network
-from benchmark.options import Count, Positive
+from benchmark.options import Count
 from benchmark.traits import Traits
 
 
@@ -36,7 +36,7 @@ class EP(Settled):
         self,
         net: Network,
         *,
-        beta: Positive = 0.5,
+        beta: float = 0.5,
         nudging: Literal["one_sided", "random_sign", "symmetric"] = "symmetric",
         nudged_steps: Count = 8,
         **settled: Any,

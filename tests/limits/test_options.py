@@ -17,7 +17,7 @@ from benchmark.options import Range, check, option_types
 from benchmark.suite.rows.row import Row
 from tests.conformance.rows import built, row_of
 
-FREE = {"feedback_mean"}  # any finite number means something
+FREE = {"feedback_mean", "beta"}  # any finite number means something
 NOT_OPTIONS = {"net", "classes", "in_shape", "generator", "return", "seed"}
 CLASSES = {
     **{f"algorithm {name}": cls for name, cls in ALGORITHMS.items()},
