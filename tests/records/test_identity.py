@@ -57,7 +57,7 @@ def test_a_group_keeps_what_differs_from_its_own_defaults():
     """And is there, even where nothing does: no group at all is something else."""
     noise = {"before": 0, "every": 3, "samples": 64, "sd": 1.0}
     assert differing({"noise": noise}, ALGORITHMS["ia"]) == {"noise": {"every": 3}}
-    assert differing({"noise": noise | {"every": 0}}, ALGORITHMS["wm"]) == {"noise": {}}
+    assert differing({"noise": noise | {"every": 0}}, ALGORITHMS["ia"]) == {"noise": {}}
     assert differing({"noise": None}, ALGORITHMS["wm"]) == {}
     assert differing({"feedback_scale": 1.0, "name": "dfa"}, DFA) == {"name": "dfa"}
 
