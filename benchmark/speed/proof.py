@@ -7,8 +7,8 @@ Python sees. The step itself is the one that counts.
 
 What is promised. A step that changes a number, or rebinds a tensor that it reads, in the modules
 that it was given is stopped when it is recorded. A step that differs in what it computes is stopped
-at the next repeat that is proved: each of the first eight, the 16th, 64th, 256th, .., every
-thousandth, and the first of the second, third, fifth, ninth, .. epoch. Until then, for at most 1000
+at the next repeat that is proved: each of the first four, the 16th, 64th, 256th, .., every
+thousandth, and the first of the second, fifth, 17th, .. epoch. Until then, for at most 1000
 steps, it may train wrongly. What happens only at steps none of which is proved is not seen, nor is
 what begins after a run's last proof.
 """

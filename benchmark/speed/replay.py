@@ -30,7 +30,7 @@ class Replay:
         most: records kept; the oldest goes.
     """
 
-    first, every, most = 8, 1000, 4
+    first, every, most = 4, 1000, 4
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Replay:
         n, epoch = self._repeats, self._epoch()
         due = n <= self.first or is_power(4, n) or n % self.every == 0 or record.repeats == 1
         if epoch != self._last_epoch:
-            due |= self._last_epoch is not None and is_power(2, self._epochs)
+            due |= self._last_epoch is not None and is_power(4, self._epochs)
             self._last_epoch, self._epochs = epoch, self._epochs + 1
         return due
 
