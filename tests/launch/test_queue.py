@@ -80,6 +80,14 @@ def test_costs_follow_what_jobs_took(tmp_path):
     assert queue.seconds_left(workers=2) == 15  # the longest job bounds it
 
 
+def test_a_job_that_went_on_from_a_checkpoint_says_nothing_of_costs(tmp_path):
+    queue = Queue([Fake("a-s0", seconds=9), Fake("a-s1", seconds=9)], tmp_path)
+    job = queue.take()
+    queue.heard(job, 90, 100)
+    queue.ended(job, Report("done", seconds=1))
+    assert queue.seconds_left(workers=1) == 9
+
+
 def test_time_left_of_a_running_job_follows_its_epochs(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(queue_module.time, "monotonic", lambda: now[0])

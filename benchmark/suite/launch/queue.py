@@ -56,6 +56,11 @@ class Running:
     epochs: int = 0
     first: tuple[float, int] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it began at its first epoch, as far as was heard, not at a checkpoint."""
+        return self.first is None or self.first[1] == 0
+
     def seconds_left(self, cost: float) -> float:
         """From the pace of its epochs, else from what such a job takes."""
         now = time.monotonic()
@@ -120,14 +125,14 @@ class Queue:
 
     def ended(self, job: Job, report: Report) -> None:
         """A running job has ended, or turned out to run elsewhere."""
-        del self.running[job.key]
+        ran = self.running.pop(job.key)
         if report.status == "elsewhere":
             self.elsewhere[job.key] = job
         elif report.status == "failed":
             self.outcome.failed.append((job.title, report.reason))
         else:
             self.outcome.done += 1
-            if report.seconds is not None:
+            if report.seconds is not None and ran.is_whole:
                 kind = _kind(job)
                 self._took[kind] = max(report.seconds, self._took.get(kind, 0.0))
                 self._seconds += report.seconds
