@@ -80,6 +80,7 @@ class _Parser(PlainParser):
 
 def bench(args: list[str]) -> None:
     """Train the asked rows with all their seeds, and print them."""
+    from benchmark.suite.launch.builds import check_builds
     from benchmark.suite.launch.job import run_jobs
     from benchmark.suite.launch.place import place_of
     from benchmark.suite.launch.queue import run_queue
@@ -90,6 +91,8 @@ def bench(args: list[str]) -> None:
     front, rest = _bench_front(args)
     rows = rows_to_run(front, rest)
     left = unrecorded(rows, front.results, front.again)
+    if front.algorithm != "all":  # of which those that cannot are named at the end
+        check_builds(job.row for job in left)
     jobs = run_jobs(left, front.results, front.again)
     where = place_of(front, left, len(jobs))
     if where is None:

@@ -238,3 +238,20 @@ def test_a_malformed_config_is_one_line(bench, tmp_path, text):
             if not text.startswith(group)]  # fmt: skip
     (tmp_path / "row.yaml").write_text(text + "".join(rest))
     refused(bench("--config", "row.yaml"), "row.yaml", CONFIGS[text])
+
+
+UNFIT = {
+    "ep": (["--algorithm", "ep", "--network", "mlp"], "settles"),
+    "ff": (["--algorithm", "ff", "--network", "resnet20", "--dataset", "cifar10"], "plain blocks"),
+    "vgg": (["--network", "vgg"], "does not take images of (1, 28, 28)"),
+    "last of two": (["--algorithm", "dfa,pepita", "--network", "resnet20"], "plain blocks"),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_rows_that_cannot_be_built_are_refused_before_the_first_is_trained(case, tmp_path, capsys):
+    """Backprop, which comes first and could be trained, is not."""
+    args, message = UNFIT[case]
+    assert main(["bench", *args, "--seeds", "1", "--results", str(tmp_path / "results")]) == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error:")]
+    assert message in line and not list(tmp_path.rglob("*.json"))

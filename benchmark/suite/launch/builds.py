@@ -1,0 +1,31 @@
+"""Whether rows can be built at all, before the first of them is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmark.errors import UserError
+from benchmark.suite.launch.cost import DATA
+from benchmark.suite.rows.row import Row, build_algorithm
+
+
+def check_builds(rows: Iterable[Row]) -> None:
+    """Build each row's algorithm on its network, for data sets whose images are known by name.
+
+    Raises:
+        UserError: an algorithm that does not train its network, or a network that does not take
+            the images.
+    """
+    for row in rows:
+        if row.data["name"] not in DATA:
+            continue
+        _, shape, classes = DATA[row.data["name"]]
+        if side := row.data.get("resize") or row.data.get("size"):
+            shape = (shape[0], side, side)
+        try:
+            build_algorithm(row, 0, shape, classes)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{row.title}: network {row.network['name']} does not take images of {shape}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
