@@ -133,6 +133,12 @@ def test_rules_through_synapses_train_any_module(name):
     assert trainer.global_step == 9
 
 
+def test_persistent_states_need_the_suites_data():
+    algorithm, train, _ = plain(row_of("ep", "--algorithm.persistent=true", epochs=1))
+    with pytest.raises(UserError, match="persistent=true needs a data module"):
+        Trainer(max_epochs=1, **QUIET).fit(algorithm, train)
+
+
 @pytest.mark.parametrize("name", ["dfa", "pepita", "dtp", "ff"])
 def test_rules_that_teach_blocks_refuse_other_modules(name):
     with pytest.raises(UserError, match="block by block"):

@@ -111,6 +111,9 @@ class Settled(Algorithm):
                 raise UserError("persistent=true keeps the samples' states in one process: "
                                 "use one device")  # fmt: skip
             trainer: Any = self.trainer
+            if trainer.datamodule is None:
+                raise UserError("persistent=true needs a data module of this suite, which says "
+                                "which sample is which")  # fmt: skip
             size = trainer.datamodule.sizes["train"]
             for k, shape in enumerate(self.shapes):
                 self.register_buffer(f"particle{k}", torch.zeros(size, *shape))

@@ -37,7 +37,7 @@ class Row:
         loss: task loss.
         adversarial_eps: learn from x + eps sign(dJ/dx) instead of the inputs x.
         epochs: passes over the training set.
-        stop: the rule by which a run ends before that (see ``run.stop.Stop``), if any.
+        stop: the rule by which a run ends before that (see ``benchmark.engine.stop.Stop``), if any.
         precision: number format.
         variant: a label for the table, to tell apart rows of one algorithm.
         published: id of the published cell to stand beside, if any.
