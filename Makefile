@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check mutants clean
+.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -75,6 +75,9 @@ lint: setup  ## formatting, lint and types
 
 check: lint  ## lint and the fast tests
 	$(PY) -m pytest -n 2 tests/oracle tests/limits tests/records
+
+fuzz: setup  ## generated options, configs, records, checkpoints and data files, for about an hour
+	$(PY) -m pytest tests/fuzz -n 2 --hypothesis-profile=hour --hypothesis-show-statistics $(ARGS)
 
 mutants: setup  ## plant known defects in a copy, one by one: the tests must notice each
 	$(PY) -m tests.mutants
