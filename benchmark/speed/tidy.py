@@ -13,6 +13,7 @@ from torch._ops import OpOverload
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from benchmark.speed.absorb import absorb_gradients
 from benchmark.speed.tape import Layout, Tape
 
 aten = torch.ops.aten
@@ -31,6 +32,7 @@ def tidy(tape: Tape) -> tuple[list[Any], list[Tensor]]:
     _drop_repetition(tape, writes_to)
     _compute_once(tape)
     graph.eliminate_dead_code()
+    absorb_gradients(graph)
     _reuse_memory(graph)
     _shorten_calls(graph)
     for node in [node for node in tape.constants if not node.users]:

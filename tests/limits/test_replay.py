@@ -26,13 +26,13 @@ def both(make, inputs=None):
     """Results and state after N calls, taken each time and repeated.
 
     Args:
-        make: gives a step and the tensors that it changes.
+        make: gives a step, the tensors that it changes, and the optimizer that it steps, if any.
         inputs: of the k-th call.
     """
     found = []
-    for wrap in (lambda step: step, door):
-        step, state = make()
-        take = wrap(step)
+    for wrap in (lambda step, *_: step, door):
+        step, state, *optimizer = make()
+        take = wrap(step, *optimizer)
         xs = [inputs(k) if inputs else torch.arange(6.0).view(2, 3) + k for k in range(N)]
         kept = [x.clone() for x in xs]
         results = [take(x).clone() for x in xs]
@@ -247,3 +247,20 @@ def test_autocast_casts_as_it_did():
         x = torch.rand(8, 64)
         take = door(step)
         assert all(torch.equal(take(x), step(x)) for _ in range(3))
+
+
+@pytest.mark.parametrize("batch", [64, 600], ids=["adds_last", "adds_in_between"])
+def test_a_gradient_that_goes_straight_into_its_momentum_changes_no_bit(batch):
+    def make():
+        W = torch.linspace(-1, 1, 300 * 300).view(300, 300).sin().requires_grad_()
+        optimizer = torch.optim.SGD([W], lr=0.01, momentum=0.9, fused=True)
+
+        def step(x):
+            W.grad = None
+            (x @ W.t()).square().mean().backward()
+            optimizer.step()
+            return W.detach()[:2]
+
+        return step, [W], optimizer
+
+    check(make, inputs=lambda k: torch.linspace(-1, 1, batch * 300).view(batch, 300).cos() + k)

@@ -137,6 +137,15 @@ DEFECTS = [
         "return root in written or held in memories", "return root in written",
         "limits/test_replay.py",
     ),
+    Defect(
+        "products that end in a momentum which does not decay", "speed/absorb.py",
+        '{"beta": mu}', '{"beta": 1.0}', "limits/test_replay.py",
+    ),
+    Defect(
+        "products that end in their momentum whatever that does to the last bit", "speed/absorb.py",
+        "return torch.equal(W, other_W) and torch.equal(v, other_v)", "return True",
+        "limits/test_replay.py",
+    ),
     # ---- suite/: rows, records, tables, the queue
     Defect(
         "a place of this machine in a row's identity", "suite/rows/row.py",
