@@ -76,6 +76,9 @@ class Algorithm(Learner):
         check(type(self), self.hparams)
         self.net = net
 
+    def check_epochs(self, epochs: int) -> None:
+        """Raise UserError if in a run of so many epochs a part would never learn."""
+
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         """The update for inputs ``x`` ``[N, ...]`` with labels ``y`` ``[N]``, as a scalar."""
         raise NotImplementedError

@@ -27,7 +27,7 @@ class EpochLoader(ABC):
 
     def __init__(self, schedule: Schedule, steps_per_call: int) -> None:
         self.schedule = schedule
-        self.steps_per_call = steps_per_call
+        self.steps_per_call = min(steps_per_call, max(schedule.steps, 1))
         self.epoch = 0
         self._done = 0  # chunks of this epoch that were handed out
         self._resume: dict[str, int] = {}

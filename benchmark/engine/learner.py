@@ -72,6 +72,9 @@ class Learner(Evaluated):
 
     # ---- what a derived class gives -----------------------------------------------------------
 
+    def check_epochs(self, epochs: int) -> None:
+        raise NotImplementedError
+
     def credit(self, x: Tensor, y: Tensor) -> Answer:
         raise NotImplementedError
 
@@ -168,6 +171,8 @@ class Learner(Evaluated):
         return [optimizer], [self.optim.build_schedule(optimizer, self.trainer.max_epochs)]
 
     def on_fit_start(self) -> None:
+        if (epochs := self.trainer.max_epochs) not in (None, -1):
+            self.check_epochs(epochs)
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         world = self.trainer.world_size
         self.descend = Descent(optimizer, self.optim.clip, world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, field
+from dataclasses import MISSING, Field, field, fields
 from typing import Any, Literal
 
 import torch
@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from benchmark.engine.rmsprop import RMSprop
 from benchmark.errors import UserError
-from benchmark.options import Count, NotNegative, Positive, Share, options
+from benchmark.options import Count, NotNegative, Positive, Share, check, options
 
 USED = ("name", "lr", "weight_decay", "clip", "schedule")
 USED_BY = {
@@ -44,6 +44,9 @@ class Optim:
         milestones: epochs at which schedule ``step`` decays.
         gamma: decay factor of schedule ``step``.
         t_max: epochs after which schedule ``cosine`` is at zero; by default the run's.
+
+    Raises:
+        UserError: for a number out of its range, or an option that another one leaves without use.
     """
 
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
@@ -61,14 +64,14 @@ class Optim:
     gamma: Positive = 0.1
     t_max: Count | None = None
 
-    def check(self) -> None:
-        """Raise UserError for an option that another one leaves without use."""
+    def __post_init__(self) -> None:
+        check(Optim, vars(self), "optim.")
         used = {*USED, *USED_BY[self.name], *USED_BY[self.schedule]}
-        for name, usual in asdict(Optim()).items():
-            value = getattr(self, name)
-            if name not in used and value not in (usual, _listed(usual)):
+        for option in fields(self):
+            value, usual = getattr(self, option.name), _usual(option)
+            if option.name not in used and value not in (usual, _listed(usual)):
                 raise UserError(
-                    f"optim.{name} is {value}, but optimizer {self.name} with schedule "
+                    f"optim.{option.name} is {value}, but optimizer {self.name} with schedule "
                     f"{self.schedule} has no use for it: leave it out"
                 )
         if self.nesterov and not self.momentum:
@@ -108,6 +111,11 @@ class Optim:
             return CosineAnnealingLR(optimizer, T_max=self.t_max or max(epochs or 1, 1))
         milestones = self.milestones if self.schedule == "step" else []
         return MultiStepLR(optimizer, milestones, self.gamma)
+
+
+def _usual(option: Field[Any]) -> Any:
+    """An option's default."""
+    return option.default if option.default_factory is MISSING else option.default_factory()
 
 
 def _listed(value: Any) -> Any:

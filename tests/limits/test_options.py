@@ -14,6 +14,7 @@ from benchmark.errors import UserError
 from benchmark.measure import Measure
 from benchmark.networks import NETWORKS
 from benchmark.options import Range, check, option_types
+from benchmark.suite.launch.builds import check_builds
 from benchmark.suite.rows.row import Row
 from tests.conformance.rows import built, row_of
 
@@ -104,5 +105,29 @@ UNUSED = {
 @pytest.mark.parametrize("case", UNUSED)
 def test_an_option_that_another_leaves_without_use_is_refused(case):
     with pytest.raises(UserError, match=r"optim\.") as error:
-        Optim(**UNUSED[case]).check()
+        Optim(**UNUSED[case])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", [{"lr": -1}, {"weight_decay": math.nan}, {"momentum": 1.0}])
+def test_an_optimizer_made_by_hand_has_the_ranges_too(wrong):
+    with pytest.raises(UserError, match=rf"optim\.{next(iter(wrong))} is "):
+        Optim(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "enough"),
+    [
+        ("dtp", ["--algorithm.decoder_epochs=3"], 4),
+        ("ff", ["--algorithm.layers=greedy"], 2),
+        ("bp", [], 1),
+    ],
+)
+def test_a_run_in_which_a_part_would_never_learn_is_refused(name, options, enough):
+    for epochs in (enough, enough - 1):
+        row = row_of(name, *options, epochs=max(epochs, 1))
+        if epochs == enough or enough == 1:
+            check_builds([row])
+            continue
+        with pytest.raises(UserError, match=f"{epochs} epochs"):
+            check_builds([row])

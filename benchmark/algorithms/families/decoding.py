@@ -81,6 +81,13 @@ class Decoding(Algorithm):
             for k, (g, lr) in enumerate(zip(self.decoders, self.decoder_lr, strict=True))
         ]
 
+    def check_epochs(self, epochs: int) -> None:
+        if 0 < epochs <= self.decoder_epochs:
+            raise UserError(
+                f"decoder_epochs is {self.decoder_epochs}, of {epochs} epochs in all: none is left "
+                "in which the weights learn"
+            )
+
     @property
     def pretraining(self) -> bool:
         """Whether only the decoders learn in this epoch."""

@@ -85,6 +85,14 @@ class Layerwise(Algorithm):
         """
         raise NotImplementedError
 
+    def check_epochs(self, epochs: int) -> None:
+        layers = len(self.net.blocks)
+        if self.greedy and 0 < epochs < layers:
+            raise UserError(
+                f"{layers} layers learn one after the other: {epochs} epochs are too few, choose "
+                f"--epochs of at least {layers}, or layers=together"
+            )
+
     def learns(self, k: int) -> bool:
         """Whether layer ``k`` learns now: all do, or one after the other."""
         layers = len(self.net.blocks)

@@ -13,8 +13,8 @@ def check_builds(rows: Iterable[Row]) -> None:
     """Build each row's algorithm on its network, for data sets whose images are known by name.
 
     Raises:
-        UserError: an algorithm that does not train its network, or a network that does not take
-            the images.
+        UserError: an algorithm that does not train its network, a network that does not take the
+            images, or epochs in which a part of it would never learn.
     """
     for row in rows:
         if row.data["name"] not in DATA:
@@ -23,8 +23,8 @@ def check_builds(rows: Iterable[Row]) -> None:
         if side := row.data.get("resize") or row.data.get("size"):
             shape = (shape[0], side, side)
         try:
-            build_algorithm(row, 0, shape, classes)
-        except (RuntimeError, ValueError) as error:
+            build_algorithm(row, 0, shape, classes).check_epochs(row.epochs)
+        except (RuntimeError, ValueError, TypeError, OverflowError) as error:
             raise UserError(
                 f"{row.title}: network {row.network['name']} does not take images of {shape}: "
                 f"{str(error).splitlines()[0]}"

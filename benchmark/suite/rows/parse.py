@@ -206,7 +206,7 @@ def parse(
     try:
         base = parser.parse_object(dict(config)) if config else parser.get_defaults()
         return parser.parse_args(args, namespace=base)
-    except ArgumentError as error:
+    except (ArgumentError, OverflowError, RecursionError) as error:
         raise UserError(" ".join(str(error).replace("typing.", "").split())) from error
 
 

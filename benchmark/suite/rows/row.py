@@ -60,10 +60,9 @@ class Row:
         check(ALGORITHMS[self.algorithm["name"]], without_name(self.algorithm), "algorithm.")
         check(NETWORKS[self.network["name"]], without_name(self.network), "network.")
         check(DATASETS[self.data["name"]], without_name(self.data), "data.")
-        check(Optim, self.optim, "optim.")
         check(Stop, self.stop or {}, "stop.")
         check(Row, {"epochs": self.epochs, "adversarial_eps": self.adversarial_eps})
-        Optim(**self.optim).check()
+        Optim(**self.optim)
 
     @property
     def identity(self) -> dict[str, Any]:
