@@ -41,8 +41,8 @@ class Traits:
         same_steps: each step does the same operations, whatever the numbers, the step and the
             epoch, and draws all noise from ``self.noise``. Such steps are repeated without
             autograd, see :func:`repeats`.
-        networks: that it trains: ``any``; of plain ``blocks``, one synapse each; or one that
-            ``settles``.
+        networks: that it trains: ``any``; of plain ``blocks``, one synapse each; one that
+            ``settles``; or one that ``samples``.
     """
 
     family: str
@@ -57,7 +57,7 @@ class Traits:
     noise: bool = False
     batch: bool = False
     same_steps: bool = False
-    networks: Literal["any", "blocks", "settles"] = "any"
+    networks: Literal["any", "blocks", "settles", "samples"] = "any"
 
     @property
     def passes(self) -> str:
@@ -82,7 +82,12 @@ class Traits:
 
 def settles(rule: Any) -> bool:
     """Whether a rule, or its class, needs a network that settles; one without traits does not."""
-    return hasattr(rule, "traits") and rule.traits.networks == "settles"
+    return needs(rule) == "settles"
+
+
+def needs(rule: Any) -> str:
+    """The kind of network that a rule, or its class, trains: ``any`` where it has no traits."""
+    return rule.traits.networks if hasattr(rule, "traits") else "any"
 
 
 def teaches_blocks(rule: Any) -> bool:

@@ -7,7 +7,9 @@ from benchmark.algorithms.ao_sdtp import AOSDTP
 from benchmark.algorithms.bp import BP
 from benchmark.algorithms.bptt import BPTT
 from benchmark.algorithms.brsf import BRSF
+from benchmark.algorithms.cd import CD
 from benchmark.algorithms.chl import CHL
+from benchmark.algorithms.classrbm import ClassRBM
 from benchmark.algorithms.ddtp_linear import DDTPLinear
 from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.drtp import DRTP
@@ -65,5 +67,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "ep_vf": EPVF,
         "chl": CHL,
         "bptt": BPTT,
+        "cd": CD,
+        "classrbm": ClassRBM,
     },
 )

@@ -5,6 +5,7 @@ from benchmark.networks.block import Block, Dropout, Network
 from benchmark.networks.conv import DRTPConv, LeNet, PepitaConv
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
+from benchmark.networks.rbm import RBM
 from benchmark.networks.resnet import ResNet18, ResNet20, ResNet50, ResNet56
 from benchmark.networks.vgg import VGG, BioTorchLeNet
 from benchmark.networks.wrap import as_network
@@ -29,6 +30,7 @@ NETWORKS: Registry[Network] = Registry(
         "local_imagenet": LocalImageNet,
         "hopfield": Hopfield,
         "hopfield_conv": HopfieldConv,
+        "rbm": RBM,
     },
 )
 

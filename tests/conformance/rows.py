@@ -16,9 +16,12 @@ from benchmark.data.decoded import Decoded
 from benchmark.data.mnist5k import Mnist5k
 from benchmark.suite.rows.parse import Names, parse, read_named, row_parser, to_row
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
-from benchmark.traits import settles
+from benchmark.traits import needs, settles
 
-SETTLING = ("hopfield", ["--network.hidden=[24,16]", "--network.activation=sigmoid"])
+NETS = {  # by the kind that a rule needs
+    "settles": ("hopfield", ["--network.hidden=[24,16]", "--network.activation=sigmoid"]),
+    "samples": ("rbm", ["--network.hidden=[24,16]"]),
+}
 PLAIN = ("mlp", ["--network.hidden=[24,16]"])
 TANH = ["--network.activation=tanh", "--network.hidden=[64,48]"]
 # With what a tiny problem is learned in three epochs; none of it is a property of the rule.
@@ -45,7 +48,7 @@ LEARNS: dict[str, list[str]] = {
 
 @cache
 def row_of(name: str, *options: str, epochs: int = 2) -> Row:
-    network, network_options = SETTLING if settles(ALGORITHMS[name]) else PLAIN
+    network, network_options = NETS.get(needs(ALGORITHMS[name]), PLAIN)
     names = Names(name, "mnist5k", network)
     args = [
         *network_options,

@@ -19,7 +19,7 @@ from benchmark.networks import NETWORKS
 from benchmark.streams import stream
 from benchmark.suite.rows.row import build_algorithm
 from benchmark.traits import repeats
-from tests.conformance.rows import gradients, row_of
+from tests.conformance.rows import NETS, PLAIN, gradients, row_of
 
 every = pytest.mark.parametrize("name", list(ALGORITHMS))
 WIDE, HIDDEN = "--network.hidden=[200,200,200]", range(3)
@@ -35,6 +35,7 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {  # whose options change a trait
     "wm quiet": ("wm", ["--algorithm.noise.before=0", "--algorithm.noise.every=0"]),
     "ia noisy": ("ia", ["--algorithm.noise.every=1", "--algorithm.noise.samples=20"]),
     "ia plain": ("ia", ["--algorithm.normalize=false"]),
+    "classrbm generative": ("classrbm", ["--algorithm.objective=generative"]),
     "pepita normalized": ("pepita", ["--algorithm.normalize=batch"]),
 }  # fmt: skip
 CASES = {name: (name, []) for name in ALGORITHMS} | VARIANTS
@@ -79,6 +80,12 @@ def weight(algorithm, k):
 def of_blocks(*which):
     """Whether a parameter is a forward weight of these blocks."""
     return lambda name: name in {f"net.blocks.{k}.synapse.weight" for k in which}
+
+
+def of_layers(*which):
+    """Whether it is a forward weight of these blocks, or a bias of the units that it drives."""
+    kinds = ("net.blocks.{}.synapse.weight", "net.blocks.{}.synapse.bias", "net.visible_biases.{}")
+    return lambda name: name in {kind.format(k) for k in which for kind in kinds}
 
 
 class Answers:
@@ -141,7 +148,7 @@ def transported(algorithm, x, y, sign_changes):
         kept, change = W.detach().clone(), unasked(algorithm, k, x, y)
         ratio = (kept / change).abs()[change != 0]
         W.data += change * (10 * ratio.median() if sign_changes else 0.9 * ratio.min())
-        own = of_blocks(*range(k, len(algorithm.net.blocks)))
+        own = of_layers(*range(k, len(algorithm.net.blocks)))
         if moved(before, update(algorithm, x, y), lambda name, own=own: not own(name)):
             found.add(k)
         W.data = kept
@@ -200,7 +207,7 @@ def moved_by_layer(algorithm, k, x, y):
         held = answers.linear()
         lacking = given - answers.inputs @ kept.T
         compensating.data = kept + torch.linalg.lstsq(answers.inputs, lacking).solution.T
-    if algorithm.traits.networks != "settles":  # nothing can be held where all settle together
+    if algorithm.traits.networks not in ("settles", "samples"):  # where nothing can be held
         torch.testing.assert_close(held, given, rtol=0, atol=1e-9)
     return bool(moved(before, after, of_blocks(*range(k))))
 
@@ -316,7 +323,10 @@ def test_feedback(case):
 @every
 def test_networks(name):
     """Whether a rule takes a step on plain, residual and settling networks, or refuses them."""
-    kinds = {"mlp": "any blocks", "resnet20": "any", "hopfield": "any blocks settles"}
+    kinds = {
+        "mlp": "any blocks", "resnet20": "any", "hopfield": "any blocks settles",
+        "rbm": "any blocks samples",
+    }  # fmt: skip
     x, y = torch.rand(2, 3, 8, 8, generator=stream(0, "x")), torch.tensor([3, 8])
     for network, kind in kinds.items():
         net = NETWORKS[network]((3, 8, 8), 10, stream(0, "init"))
@@ -366,7 +376,7 @@ def test_a_class_says_for_itself_that_its_steps_are_the_same():
 @every
 def test_a_class_has_the_traits_of_its_default_options(name):
     """A network that settles has the loss mse, by which its output is a layer as all others."""
-    settles = ALGORITHMS[name].traits.networks == "settles"
-    net = NETWORKS["hopfield" if settles else "mlp"]((1, 4, 4), 10, stream(0, "init"))
-    algorithm = ALGORITHMS[name](net, loss="mse" if settles else "cross_entropy")
+    kind = ALGORITHMS[name].traits.networks
+    net = NETWORKS[NETS.get(kind, PLAIN)[0]]((1, 4, 4), 10, stream(0, "init"))
+    algorithm = ALGORITHMS[name](net, loss="mse" if kind == "settles" else "cross_entropy")
     assert algorithm.traits == ALGORITHMS[name].traits

@@ -20,7 +20,7 @@ from benchmark.suite.launch.builds import check_builds
 from benchmark.suite.launch.cost import DATA
 from benchmark.suite.rows.parse import Names, parse, read_default, row_parser, to_row
 from benchmark.suite.rows.row import build_algorithm, build_data
-from benchmark.traits import settles
+from benchmark.traits import needs
 from tests.conformance.rows import digits_read_once
 
 NOT_OPTIONS = {
@@ -39,7 +39,11 @@ NOT_OPTIONS = {
 }  # fmt: skip  (needs a trainer)
 SETTLING = ("hopfield", "hopfield_conv")
 LARGE = {"resnet18", "resnet50", "local_imagenet", "local_cifar"}  # seconds a step
-SMALL = {"mlp": ["--network.hidden=[6,5]"], "hopfield": ["--network.hidden=[6]"]}
+SMALL = {
+    "mlp": ["--network.hidden=[6,5]"],
+    "hopfield": ["--network.hidden=[6]"],
+    "rbm": ["--network.hidden=[6,5]"],
+}
 
 whole = some.integers(-3, 40) | some.sampled_from([-(10**18), 10**19, 10**400])
 real = some.floats() | some.floats(-2, 2) | some.floats(0, 1, width=16)
@@ -87,7 +91,7 @@ def argument(draw, group, cls):
 
 
 def taken_by(algorithm):
-    return "hopfield" if settles(ALGORITHMS[algorithm]) else "mlp"
+    return {"settles": "hopfield", "samples": "rbm"}.get(needs(ALGORITHMS[algorithm]), "mlp")
 
 
 def take_steps(row):

@@ -1,4 +1,4 @@
-"""Persistent particles: a sample's free phase starts where its last one ended."""
+"""States that are kept from step to step: settled particles of samples, and sampled chains."""
 
 import torch
 
@@ -24,6 +24,16 @@ def test_resumed_in_mid_epoch_the_samples_keep_their_particles(tmp_path):
     machine = Machine(accelerator="cpu", checkpoint_seconds=0)
     whole = run(row, 0, machine, tmp_path / "whole")
     with dying_in_epoch("ep", 1):
+        run(row, 0, machine, tmp_path / "parts")
+    parts = run(row, 0, machine, tmp_path / "parts")
+    assert parts["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_resumed_in_mid_epoch_the_chains_go_on(tmp_path):
+    row = row_of("cd", "--algorithm.chains=10")
+    machine = Machine(accelerator="cpu", checkpoint_seconds=0)
+    whole = run(row, 0, machine, tmp_path / "whole")
+    with dying_in_epoch("cd", 1):
         run(row, 0, machine, tmp_path / "parts")
     parts = run(row, 0, machine, tmp_path / "parts")
     assert parts["weights_sha256"] == whole["weights_sha256"]

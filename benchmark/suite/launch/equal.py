@@ -4,7 +4,7 @@ Equal for all rules of a table: the widths, the data and their order, the mini-b
 the number of trials, the seeds of the search, and what chooses (validation accuracy at the last
 epoch). A rule's own are its optimizer and start, from ``configs/bench/<algorithm>.yaml``, and the
 space that is searched, from ``configs/tune/<algorithm>.yaml``; the nonlinearity is searched for all
-but the settling rules, whose dynamics need theirs.
+but the rules that settle or sample, whose units have theirs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmark.suite.run.bench import Job as RowJob
 from benchmark.suite.run.provenance import config_name
 from benchmark.suite.run.search import Search
 from benchmark.suite.run.space import space_text
-from benchmark.traits import settles
+from benchmark.traits import needs
 
 TRIALS = 12
 SEARCH_SEED = 0
@@ -46,24 +46,33 @@ class Net(NamedTuple):
 NETS = {
     "mlp": Net([FC], ACTIVATION),
     "hopfield": Net([FC, *SETTLING], SETTLING_LR),
+    "rbm": Net([FC], {}),
     "vgg": Net([CONV, "--network.activation=relu"], ACTIVATION),
     "hopfield_conv": Net([CONV, *SETTLING], SETTLING_LR),
 }
 
 
 class Table(NamedTuple):
-    """A table of the board: the network of the rules that settle, and that of all others."""
+    """A table of the board: the networks of the rules that settle or sample, and of all others.
+
+    Rules whose network is None have no row.
+    """
 
     dataset: str
-    settling: str = "hopfield"
+    settles: str = "hopfield"
+    samples: str | None = "rbm"
     others: str = "mlp"
+
+    def network(self, algorithm: str) -> str | None:
+        """Of a rule."""
+        return getattr(self, needs(ALGORITHMS[algorithm]), self.others)  # type: ignore[no-any-return]
 
 
 TABLES = {
     "mnist": Table("mnist"),
     "fashion_mnist": Table("fashion_mnist"),
     "cifar10": Table("cifar10"),
-    "cifar10-conv": Table("cifar10", "hopfield_conv", "vgg"),
+    "cifar10-conv": Table("cifar10", "hopfield_conv", None, "vgg"),
 }
 
 
@@ -112,12 +121,11 @@ def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, li
     if only is not None and only not in TABLES:
         raise UserError(f"the equal-budget board has no table {only!r}: {nearest(only, TABLES)}")
     return {
-        name: [Entry(_names(algorithm, table), tuple(places)) for algorithm in ALGORITHMS]
+        name: [
+            Entry(Names(algorithm, table.dataset, network), tuple(places))
+            for algorithm in ALGORITHMS
+            if (network := table.network(algorithm))
+        ]
         for name, table in TABLES.items()
         if only in (None, name)
     }
-
-
-def _names(algorithm: str, table: Table) -> Names:
-    network = table.settling if settles(ALGORITHMS[algorithm]) else table.others
-    return Names(algorithm, table.dataset, network)

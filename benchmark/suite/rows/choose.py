@@ -12,6 +12,7 @@ from benchmark.algorithms import ALGORITHMS
 from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.networks.hopfield import Hopfield
+from benchmark.networks.rbm import RBM
 from benchmark.suite.records.places import find
 from benchmark.suite.rows.parse import (
     Names,
@@ -21,10 +22,13 @@ from benchmark.suite.rows.parse import (
     read_default,
     read_named,
 )
-from benchmark.traits import settles
+from benchmark.traits import needs
 
 DEFAULT = Names("dfa", "mnist5k", "mlp")
-SETTLING = "hopfield"  # for rules that need a network that settles
+NETS: dict[str, tuple[str, type]] = {  # for rules that need a network that ..
+    "settles": ("hopfield", Hopfield),
+    "samples": ("rbm", RBM),
+}
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -87,8 +91,9 @@ def _by_names(front: Namespace) -> list[Choice]:
     asked = (front.algorithm or DEFAULT.algorithm).split(",")
     chosen = []
     for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
-        if asked == ["all"] and settles(ALGORITHMS[algorithm]) and not _may_settle(front.network):
-            rank_zero_only(print)(f"{algorithm} needs a network that settles: left out")
+        if asked == ["all"] and not _may_train(algorithm, front.network):
+            kind = needs(ALGORITHMS[algorithm])
+            rank_zero_only(print)(f"{algorithm} needs a network that {kind}: left out")
             continue
         network = front.network or _own_network(algorithm) or DEFAULT.network
         names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
@@ -99,13 +104,14 @@ def _by_names(front: Namespace) -> list[Choice]:
 
 
 def _own_network(algorithm: str) -> str | None:
-    """One that settles, for a rule that needs it; else that which a rule's settings name."""
-    if settles(ALGORITHMS[algorithm]):
-        return SETTLING
+    """One of the kind that a rule needs; else that which a rule's settings name."""
+    if (kind := needs(ALGORITHMS[algorithm])) in NETS:
+        return NETS[kind][0]
     path = Names(algorithm, "", "").default_config
     return read_config(path).get("network", {}).get("name") if path else None
 
 
-def _may_settle(network: str | None) -> bool:
-    """Whether the network that was asked for, if any, settles."""
-    return network is None or issubclass(NETWORKS[network], Hopfield)
+def _may_train(algorithm: str, network: str | None) -> bool:
+    """Whether the network that was asked for, if any, is of the kind that a rule needs."""
+    kind = needs(ALGORITHMS[algorithm])
+    return network is None or kind not in NETS or issubclass(NETWORKS[network], NETS[kind][1])

@@ -33,7 +33,8 @@ not among those reported; then its best setting was trained with the seeds count
 networks, the data, the mini-batch and the epochs are the same, and the nonlinearity is searched
 (relu or tanh); a rule's optimizer, start and search space are its own (`configs/bench/`,
 `configs/tune/`). Rules that settle have the energy network of the same widths (`hopfield`, with
-biases, its own nonlinearity, and Adam) and are compared with bp on the network of all others.
+biases, its own nonlinearity, and Adam), rules that sample the network `rbm` (binary units with
+biases); they are compared with bp on the network of all others.
 
 - **test accuracy**: percent at the last epoch, mean ± sample standard deviation over the seeds that
   did not fail. Seeds that diverged or ended at chance are counted.
