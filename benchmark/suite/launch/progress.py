@@ -32,12 +32,12 @@ class Progress:
         Args:
             workers: jobs that run at once.
         """
-        text = line(self.queue, workers)
         if not self._bar.disable:
-            self._bar.set_description_str(text[: shutil.get_terminal_size().columns - 1])
+            width = shutil.get_terminal_size().columns - 1
+            self._bar.set_description_str(line(self.queue, workers)[:width])
         elif time.monotonic() >= self._printed + EVERY:
             self._printed = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
+            print(line(self.queue, workers), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Leave the line as it is at the end."""

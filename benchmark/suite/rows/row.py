@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from benchmark.algorithms import ALGORITHMS
@@ -78,7 +79,7 @@ class Row:
         scalars = {k: v for k, v in asdict(self).items() if k not in labels}
         return {**options, **differing(scalars, Row), "epochs": self.epochs}
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """12 hex digits that stand for the :attr:`identity`."""
         text = json.dumps(self.identity, sort_keys=True)
