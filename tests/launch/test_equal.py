@@ -81,14 +81,17 @@ def test_a_failed_study_is_named_and_stops_no_other(tiny, tmp_path, monkeypatch,
 
 def test_trials_share_no_seed_with_runs_and_every_rule_has_as_many():
     for name, rules in equal.entries().items():
-        assert len(rules) == len(ALGORITHMS), name
+        left_out = {"cd", "classrbm"} if name.endswith("conv") else set()  # no machines of maps
+        assert {rule.names.algorithm for rule in rules} == set(ALGORITHMS) - left_out, name
     assert equal.TRIAL_SEED not in range(100)
 
 
-@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
-@pytest.mark.parametrize("table", list(equal.TABLES))
-def test_every_rule_has_a_space_around_its_start(table, algorithm):
-    entry = next(e for e in equal.entries(table)[table] if e.names.algorithm == algorithm)
+@pytest.mark.parametrize(
+    ("table", "entry"),
+    [(table, entry) for table, entries in equal.entries().items() for entry in entries],
+    ids=lambda case: case if isinstance(case, str) else case.names.algorithm,
+)
+def test_every_rule_has_a_space_around_its_start(table, entry):
     search = entry.search()
     row = search.start_row
     assert row.epochs == 10 and row.variant == "equal"
