@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmark.suite.tables.intervals import welch
+from benchmark.suite.tables.slowness import fit, slowness
 from benchmark.suite.tables.statistics import from_published, holm, paired
 
 VALUES = [1.52, 1.61, 1.48, 1.55, 1.66]
@@ -91,3 +92,26 @@ def test_holm_by_hand():
     )
     assert holm([0.9, 0.6]) == [1.0, 1.0]
     assert holm([]) == [] and holm([None]) == [None]
+
+
+def test_slowness_is_found_again():
+    """acc_max and s of a curve that has them; the model is 0 at epoch 0, whatever stands there."""
+    curve = [10.0] + [97 * e / (1.7 + e) for e in range(1, 41)]
+    found = fit(curve)
+    assert found.acc_max == pytest.approx(97, rel=1e-4) and found.s == pytest.approx(1.7, rel=1e-3)
+    assert found.at(1.7) == pytest.approx(97 / 2, rel=1e-3)
+
+
+def test_slowness_ends_before_the_first_decay_and_takes_held_out_images_where_there_are_some():
+    points = [{"train_acc": 90 * e / (3 + e), "val_acc": 80 * e / (1 + e)} for e in range(1, 21)]
+    points[10:] = [{"train_acc": 99.0, "val_acc": 99.0}] * 10
+    record = {
+        "status": "ok", "metrics": {"test_acc": 80.0}, "dataset": {"classes": 10}, "curve": points,
+        "row": {"optim": {"schedule": "step", "milestones": [10, 15]}},
+    }  # fmt: skip
+    found = slowness(record)
+    assert (found.curve, found.last, round(found.s, 2)) == ("val_acc", 10, 1.0)
+    of_training = slowness({**record, "curve": [{"train_acc": p["train_acc"]} for p in points]})
+    assert (of_training.curve, round(of_training.s, 2)) == ("train_acc", 3.0)
+    assert slowness({**record, "row": {"optim": {"schedule": "cosine"}}}) is None
+    assert slowness({**record, "status": "diverged"}) is None

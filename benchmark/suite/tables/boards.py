@@ -34,6 +34,9 @@ Generated from `results/records/`; do not edit. The same numbers and more are in
   the paper gives errors) ± the paper's own deviation; `30 of 300 epochs` where the row is short of
   the paper's budget. † marks a number that is not verified. Papers' protocols differ: some select
   on the test set. What is reproduced is told in `tables/`.
+- **slowness** is s, in epochs, of acc_max e / (s + e), fitted to the validation accuracy (the
+  training accuracy where no images were held out) over the epochs e before the first decay of the
+  learning rate (Dellaferrera & Kreiman 2022). The mean over the seeds.
 - **seconds** is the training time of one seed on the device named.
 """
 README_NOTE = """\
@@ -71,6 +74,7 @@ def to_page(frame: pd.DataFrame) -> str:
                     "vs bp": _versus_bp(lines),
                     "published": _published(lines),
                     "measured - published": _versus_published(lines),
+                    "slowness": ["" if math.isnan(s) else f"{s:.2f}" for s in lines["slowness"]],
                     "seconds": _seconds(lines),
                     "device": lines["device"],
                     "source": lines["source"],

@@ -15,6 +15,7 @@ from benchmark.suite.records.published import lookup
 from benchmark.suite.records.records import Record, by_row, newest
 from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.intervals import paired, sample_mean, sample_sd, welch
+from benchmark.suite.tables.slowness import slowness
 
 COLUMNS = [
     "dataset", "network", "algorithm", "variant", "epochs", "n_seeds", "n_diverged",
@@ -22,12 +23,12 @@ COLUMNS = [
     "published", "published_sd", "published_status", "source",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
     "peak_memory_mb", "device", "split", "published_cell", "row_hash",
-    "n_failed", "published_epochs", "hidden_layers", *plausibility.COLUMNS,
+    "n_failed", "published_epochs", "hidden_layers", "slowness", *plausibility.COLUMNS,
 ]  # fmt: skip
 MEASURES = [
     "test_acc_mean", "test_acc_sd", "diff_bp", "seconds", "published", "published_sd",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
-    "peak_memory_mb",
+    "peak_memory_mb", "slowness",
 ]  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     from the one with the best validation accuracy, paired by seed; ``diff_bp_ci95`` is the half
     width of its 95 % interval. ``seconds`` is the training time of one seed. A published error
     stands as the accuracy 100 - error. ``diff_published`` is given only where the row was trained
-    for the published epochs or those are not known.
+    for the published epochs or those are not known. ``slowness`` is in epochs, see there.
 
     Raises:
         UserError: records of one row disagree on the dataset, or a published cell is unknown.
@@ -91,6 +92,7 @@ def _line(
         "row_hash": group[0]["row_hash"],
         "n_failed": sum(map(failed, group)),
         "hidden_layers": hidden_layers(row["network"]),
+        "slowness": sample_mean([fit.s for fit in map(slowness, group) if fit]),
     }
     traits = plausibility.plausibility(row["algorithm"]["name"])
     return line | traits | _published(row, line["test_acc_mean"])

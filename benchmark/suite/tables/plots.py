@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from benchmark.suite.records.records import Record, slug
 from benchmark.suite.tables.leaderboard import leaderboard
 from benchmark.suite.tables.learning import alignment_figure, measurements
+from benchmark.suite.tables.slowness import Fit, slowness
 
 # Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -31,9 +33,9 @@ Rows = Mapping[str, list[Record]]
 
 
 def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
-    """(name, PNG) of every plot: for each dataset, network and budget the learning curves; for each
-    dataset, network and device accuracy against seconds; for each row its curve and its alignment
-    where measured."""
+    """(name, PNG) of every plot: for each dataset, network and budget the learning curves and their
+    slowness; for each dataset, network and device accuracy against seconds; for each row its curve
+    and its alignment where measured."""
     with rc_context(STYLE):
         return list(_draw(records))
 
@@ -50,10 +52,14 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         title, stem = f"{dataset}, {network}", slug(f"{dataset}-{network}")
         for epochs in sorted(set(lines["epochs"].astype(int))):
             same = {name: rows[name] for name in lines.loc[lines["epochs"] == epochs, "name"]}
+            budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
             if any(_curve(group, "val_acc").size for group in same.values()):
-                budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
                 figure = _learning_curves(f"{title}, {budget}", same)
                 yield f"curves-{stem}-{slug(budget)}", _png(figure)
+            fits = {name: [*filter(None, map(slowness, group))] for name, group in same.items()}
+            if fits := {name: of_seeds for name, of_seeds in fits.items() if of_seeds}:
+                figure = _slowness(f"{title}, {budget}", same, fits)
+                yield f"slowness-{stem}-{slug(budget)}", _png(figure)
         measured = lines[lines["test_acc_mean"].notna() & (lines["seconds"] > 0)]
         for device, on_device in measured.groupby("device"):
             figure = _cost(f"{title}, {device}", on_device, list(rows))
@@ -95,6 +101,28 @@ def _learning_curves(title: str, rows: Rows) -> Figure:
     lost = [name for name in rows if name not in ends]
     if lost:
         figure.text(0.01, 0.01, f"diverged, not shown: {', '.join(lost)}", fontsize=8)
+    return figure
+
+
+def _slowness(title: str, rows: Rows, fits: Mapping[str, list[Fit]]) -> Figure:
+    """The curves as points, the fits as lines, each with its s."""
+    figure, ax = _figure(title)
+    styles = _styles(rows, DASHES)
+    ends: dict[str, tuple[float, float]] = {}
+    for name, of_seeds in fits.items():
+        color, dash = styles[name]
+        first, last = of_seeds[0], min(fit.last for fit in of_seeds)
+        points = _curve(rows[name], first.curve).mean(axis=1).loc[:last]
+        ax.plot(points.index, points, color=color, marker=".", markersize=4, linestyle="none")
+        epochs = np.linspace(0, last, 200)
+        ax.plot(epochs, np.mean([f.at(epochs) for f in of_seeds], 0), color=color, linestyle=dash)
+        label = f"{name}, s = {np.mean([f.s for f in of_seeds]):.2f}"
+        styles[label], ends[label] = styles[name], (last, float(first.at(last)))
+    ax.set_xlim(0, max(x for x, _ in ends.values()))
+    ax.set_ylim(min(90, *(y - 10 for _, y in ends.values())), 100.2)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("accuracy (%), and its fit acc_max e / (s + e)")
+    _label_ends(ax, ends, styles)
     return figure
 
 
