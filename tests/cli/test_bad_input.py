@@ -244,6 +244,11 @@ UNFIT = {
     "ep": (["--algorithm", "ep", "--network", "mlp"], "settles"),
     "ff": (["--algorithm", "ff", "--network", "resnet20", "--dataset", "cifar10"], "plain blocks"),
     "vgg": (["--network", "vgg"], "does not take images of (1, 28, 28)"),
+    "ff, mse": (["--algorithm", "ff", "--loss", "mse"], "no use for the loss mse"),
+    "ff, dropout and read-out": (
+        ["--algorithm", "ff", "--network.dropout=0.3", "--algorithm.predict_by=readout"],
+        "read-out takes no dropout",
+    ),
     "last of two": (["--algorithm", "dfa,pepita", "--network", "resnet20"], "plain blocks"),
 }
 

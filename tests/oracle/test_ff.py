@@ -1,5 +1,7 @@
 """Forward-Forward by hand: the layers' updates, labels in images, negatives, prediction."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from benchmark.credit.goodness import (
     peer_loss,
     wrong_labels,
 )  # fmt: skip
+from benchmark.errors import UserError
 from benchmark.networks.mlp import MLP
 
 N, CLASSES = 6, 3
@@ -94,11 +97,7 @@ def test_readout_reads_the_neutral_label_and_teaches_nobody_else():
 def test_greedy_layers_learn_one_after_the_other(monkeypatch):
     ff, x, y = built(layers="greedy")
     weights = [block.synapse.weight for block in ff.net.blocks]
-
-    class Trainer:
-        max_epochs = 4
-
-    monkeypatch.setattr(FF, "trainer", Trainer)
+    ff._trainer = SimpleNamespace(max_epochs=4, global_rank=0)
     learning = []
     for epoch in range(4):
         monkeypatch.setattr(FF, "current_epoch", epoch)
@@ -148,3 +147,10 @@ def test_peer_loss_is_zero_for_equal_means():
     h = torch.tensor([[1.0, 3.0], [3.0, 1.0]])
     assert peer_loss(h) == 0
     assert peer_loss(h * torch.tensor([2.0, 1.0])) == pytest.approx(1.0)
+
+
+def test_greedy_layers_without_a_trainer_are_one_line():
+    ff, x, y = built(layers="greedy")
+    ff.begin_step()
+    with pytest.raises(UserError, match="needs a Trainer"):
+        ff.credit(x, y)

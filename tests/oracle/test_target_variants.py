@@ -1,5 +1,6 @@
 """tp, sdtp, ao_sdtp, ddtp_linear and ldtp by hand, on two hidden tanh layers."""
 
+import pytest
 import torch
 
 from benchmark.algorithms.ao_sdtp import AOSDTP
@@ -148,3 +149,21 @@ def test_only_decoders_learn_in_pretraining_epochs():
         forward_weights = [p for p in net.parameters()]
         grads = torch.autograd.grad(credit.objective, forward_weights, allow_unused=True)
         assert all(g is None for g in grads)
+
+
+@pytest.mark.parametrize("pretraining", [False, True])
+@pytest.mark.parametrize("cls", [LDTP, DDTPLinear, SDTP])
+def test_every_decoder_takes_its_steps_on_a_batch(cls, pretraining):
+    """As many as ``decoder_iterations`` says, in epochs in which nothing else learns too."""
+    net, _, x, y, *_ = forward()
+    options = {"schedule": "alternating"} if cls is SDTP else {}
+    rule = cls(
+        net, classes=3, decoder_iterations=[1, 3], decoder_epochs=int(pretraining), **options
+    )
+    rule, x = rule.double(), x.view(-1, 1, 2, 3)
+    weights = [*net.parameters(), *(g.synapse.weight for g in rule.decoders)]
+    steps = [0] * len(weights)
+    for scalar in [*rule.feedback_phase(x), rule.credit(x, y).objective]:
+        found = torch.autograd.grad(scalar, weights, allow_unused=True)
+        steps = [n + (g is not None) for n, g in zip(steps, found, strict=True)]
+    assert steps == [int(not pretraining)] * len([*net.parameters()]) + [1, 3]

@@ -44,6 +44,11 @@ class Layerwise(Algorithm):
             readout_lr: learning rate of the read-out.
         """
         super().__init__(net, **base)
+        if self.loss != "cross_entropy":
+            raise UserError(
+                f"ff has no use for the loss {self.loss}: its layers have their own, its read-out "
+                "descends cross_entropy"
+            )
         if not all(isinstance(block, Block) for block in net.blocks) or len(net.blocks) < 2:
             raise UserError("ff needs hidden layers of plain blocks (one synapse each): mlp, lenet")
         *shapes, (self.classes,) = net.shapes()[1:]
@@ -61,7 +66,17 @@ class Layerwise(Algorithm):
         del net.blocks[-1]
 
     def add_readout(self) -> None:
-        """Have a read-out learn, from zero."""
+        """Have a read-out learn, from zero.
+
+        Raises:
+            UserError: for a network with dropout: the read-out's pass and that of the layers would
+                need masks of their own.
+        """
+        if self.net.dropouts:
+            raise UserError(
+                "ff's read-out takes no dropout: leave out network.dropout and input_dropout, or "
+                "use predict_by=goodness and negatives=random"
+            )
         self.readout = ff.zero_linear(self.features, self.classes)
 
     def input_of(self, x: Tensor) -> Tensor:
@@ -95,8 +110,12 @@ class Layerwise(Algorithm):
 
     def learns(self, k: int) -> bool:
         """Whether layer ``k`` learns now: all do, or one after the other."""
-        layers = len(self.net.blocks)
-        return not self.greedy or k == self.current_epoch * layers // (self.trainer.max_epochs or 1)
+        if not self.greedy:
+            return True
+        if self._trainer is None:
+            raise UserError("layers=greedy needs a Trainer, whose epochs the layers share")
+        epochs = self.trainer.max_epochs or 1
+        return k == self.current_epoch * len(self.net.blocks) // epochs
 
     def read(self, x: Tensor) -> Tensor:
         """The read-out's logits, from one pass with the neutral label (or without any)."""

@@ -33,6 +33,11 @@ class Reconstructing(Targeted):
         super().__init__(net, **targeted)
         self.alternating = schedule == "alternating"
 
+    @property
+    def decoder_steps(self) -> list[list[int]]:
+        """One step of all decoders, where they learn beside the forward weights."""
+        return super().decoder_steps if self.alternating else [[*range(len(self.decoders))]]
+
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         return super().feedback_phase(x) if self.alternating else iter(())
 

@@ -122,6 +122,8 @@ class Settled(Algorithm):
         """Where the free phase of this training step begins."""
         if not self.persistent:
             return self.rest(x)
+        if self._trainer is None:
+            raise UserError("persistent=true needs a Trainer, whose data say which sample is which")
         return [self.get_buffer(f"particle{k}")[self._samples] for k in range(len(self.shapes))]
 
     def keep(self, s: States) -> None:

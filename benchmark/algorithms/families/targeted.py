@@ -28,20 +28,27 @@ class Targeted(Decoding):
     A rule writes its ``targets`` and its ``decoder_loss``.
     """
 
+    @property
+    def decoder_steps(self) -> list[list[int]]:
+        """The decoders that learn, in each of their steps on a batch; ``credit`` takes the last of
+        them where nothing else learns."""
+        most = max(self.iterations, default=0)
+        return [[k for k, n in enumerate(self.iterations) if n > i] for i in range(most)]
+
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         """The decoders' loss as often as each has iterations, with fresh noise every time."""
-        if len(self.decoders):
+        steps = self.decoder_steps[:-1] if self.pretraining else self.decoder_steps
+        if steps:
             with torch.no_grad():
                 encoding = self.encode_all(x)
-            for i in range(max(self.iterations)):
-                learning = [k for k, n in enumerate(self.iterations) if n > i]
+            for learning in steps:
                 yield self.decoder_loss(encoding, learning)
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         encoding = self.encode_all(x)
         logits = encoding.h[-1]
         if self.pretraining:
-            return Credit(self.decoder_loss(encoding, range(len(self.decoders))), logits)
+            return Credit(self.decoder_loss(encoding, self.decoder_steps[-1]), logits)
         with torch.no_grad():
             targets = self.targets(encoding, y)
         signals = {f"t{k}": t for k, t in enumerate(targets)}
