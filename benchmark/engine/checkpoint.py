@@ -1,14 +1,18 @@
-"""Checkpoints within and between epochs, written atomically: a killed run goes on where it was."""
+"""Checkpoints within and between epochs, written atomically: a killed run goes on where it was.
+
+A checkpoint is what ``torch.save`` writes, and behind it 64 hexadecimal digits: the SHA-256 of all
+that. ``torch.load`` reads it as any other.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
+from typing import IO, Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -17,7 +21,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from benchmark.errors import UserError
 
-PARTS = {"in_epoch", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
+DIGITS = 64  # of the checksum
+PARTS = {"run", "in_epoch", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
 
 
 class CheckpointFile(TorchCheckpointIO):
@@ -26,35 +31,77 @@ class CheckpointFile(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        torch.save(checkpoint, path)
-        with open(path, "rb") as file:
+        with open(path, "wb") as file:
+            summed = _Summed(file)
+            torch.save(checkpoint, summed)
+            file.write(summed.sha256.hexdigest().encode())
+            file.flush()
             os.fsync(file.fileno())
+
+
+class _Summed:
+    """A file that is written from its begin to its end, and summed up on the way."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.sha256 = file, hashlib.sha256()
+
+    def write(self, part: bytes) -> int:
+        self.sha256.update(part)
+        return self.file.write(part)
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def damaged(path: Path) -> UserError:
     return UserError(f"{path} is damaged or of another version: delete it to begin the run anew")
 
 
-def to_resume(path: Path) -> Path | None:
+def to_resume(path: Path, run: str) -> Path | None:
     """The checkpoint to go on from, if there is one.
 
-    Torch writes a checksum beside every part of a checkpoint, but does not look at it.
+    Args:
+        path: the file.
+        run: the name that it was written under.
 
     Raises:
-        UserError: for a damaged one, or one of another version.
+        UserError: for one that cannot be read, is not what was written, is of another version, or
+            of another run.
     """
     if not path.exists():
         return None
     try:
-        with ZipFile(path) as parts:
-            whole = parts.testzip() is None
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        whole &= found.keys() >= PARTS and len(found["optimizer_states"]) == 1
-    except Exception as error:  # whatever the bytes happen to say
-        raise damaged(path) from error
+        whole = _is_whole(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}): mend that, or delete it to begin the run anew"
+        ) from error
     if not whole:
         raise damaged(path)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        complete = found.keys() >= PARTS and len(found["optimizer_states"]) == 1
+    except Exception as error:  # whatever the bytes happen to say
+        raise damaged(path) from error
+    if not complete:
+        raise damaged(path)
+    if found["run"] != run:
+        raise UserError(
+            f"{path} is the checkpoint of another run, {found['run']}: move it back, or delete it "
+            "to begin this run anew"
+        )
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file ends with the checksum of what precedes it."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size - DIGITS
+        while left > 0 and (part := file.read(min(left, 2**20))):
+            sha256.update(part)
+            left -= len(part)
+        return left == 0 and file.read() == sha256.hexdigest().encode()
 
 
 class RunCheckpoint(Checkpoint):
@@ -66,14 +113,15 @@ class RunCheckpoint(Checkpoint):
 
     Args:
         path: the file.
+        run: its name, by which another run's checkpoint is told apart.
         every: least seconds between two checkpoints, more where saving takes over 1 % of the time;
             0 saves whenever it can.
     """
 
     agree_every = 16  # chunks, in several processes: to agree they wait for one another
 
-    def __init__(self, path: Path, every: float = 10.0) -> None:
-        self.path, self.every = path, every
+    def __init__(self, path: Path, run: str, every: float = 10.0) -> None:
+        self.path, self.run, self.every = path, run, every
         self._due = time.monotonic() + every
         self._terminate = False
 
@@ -85,6 +133,11 @@ class RunCheckpoint(Checkpoint):
             self._terminate = True
 
         signal.signal(signal.SIGTERM, flag)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["run"] = self.run
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, out: Any, batch: Any, i: int

@@ -1,6 +1,7 @@
 """Bad input gives one clear line on stderr and exit code 2, and leaves nothing behind."""
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
+from benchmark.engine.checkpoint import DIGITS, CheckpointFile
 
 
 @pytest.fixture
@@ -128,26 +130,36 @@ DAMAGE = {  # what is done to a checkpoint's parts
     "callbacks of another kind": lambda parts: parts.update(callbacks=3),
     "a curve of another kind": lambda parts: parts["callbacks"]["Recorder"].pop("curve"),
     "no state": lambda parts: parts["optimizer_states"].clear(),
+    "of another run": lambda parts: parts.update(run="0123456789ab-s0"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", ["empty", "truncated", "noise", "zeros", *DAMAGE])
+BYTES = {  # or to the file itself
+    "empty": lambda whole: b"",
+    "truncated": lambda whole: whole[:-100],
+    "noise": lambda whole: b"x" * 1000,
+    "zeros": lambda whole: whole[:3000] + bytes(64) + whole[3064:],
+    "a pickle": lambda whole: pickle.dumps({"state_dict": 1}),
+    "before checksums": lambda whole: whole[:-DIGITS],
+}
+
+
+@pytest.mark.parametrize("damage", ["a folder", *BYTES, *DAMAGE])
 def test_damaged_checkpoint(bench, tmp_path, damage):
     assert bench()[0] == 0
     (path,) = tmp_path.glob("results/runs/*/last.ckpt")
-    contents = path.read_bytes()
     if damage in DAMAGE:
         checkpoint = torch.load(path, weights_only=True)
         DAMAGE[damage](checkpoint)
-        torch.save(checkpoint, path)
+        CheckpointFile().save_checkpoint(checkpoint, path)
+    elif damage in BYTES:
+        path.write_bytes(BYTES[damage](path.read_bytes()))
     else:
-        middle = len(contents) // 2
-        zeros = contents[:middle] + bytes(64) + contents[middle + 64 :]
-        path.write_bytes({"empty": b"", "truncated": contents[:-100], "noise": b"x" * 1000,
-                          "zeros": zeros}[damage])  # fmt: skip
+        path.unlink()
+        path.mkdir()
     next(tmp_path.glob("results/records/*.json")).unlink()
     refused(bench(), "last.ckpt", "delete it")
-    path.unlink()
+    path.rmdir() if path.is_dir() else path.unlink()
     assert bench()[0] == 0
 
 

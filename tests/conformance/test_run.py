@@ -157,7 +157,7 @@ def test_checkpoints_take_a_hundredth_of_the_time(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(checkpoint.os, "replace", lambda *_: now.__setitem__(0, now[0] + 1))
-    callback = checkpoint.RunCheckpoint(tmp_path / "last.ckpt", every=10)
+    callback = checkpoint.RunCheckpoint(tmp_path / "last.ckpt", "run", every=10)
     saves = []
     trainer: Any = Mock(is_global_zero=True, save_checkpoint=saves.append)
     trainer.strategy.reduce_boolean_decision = bool

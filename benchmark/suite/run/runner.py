@@ -87,7 +87,9 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
     early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
-    callbacks = [recorder, early, alignment, RunCheckpoint(checkpoint, machine.checkpoint_seconds)]
+    name = f"{row.hash}-s{seed}"
+    saving = RunCheckpoint(checkpoint, name, machine.checkpoint_seconds)
+    callbacks = [recorder, early, alignment, saving]
     trainer = trainer_for(row, machine, folder, callbacks)
 
     data = build_data(row, seed)
@@ -96,7 +98,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     data.setup("fit")
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
-    resumed = to_resume(checkpoint)
+    resumed = to_resume(checkpoint, name)
     try:
         trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
     except SystemExit as stop:
