@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.engine.memory import keep_freed_memory
-from benchmark.errors import UserError
+from benchmark.errors import UserError, mendable
 
 USAGE = """usage: python -m benchmark COMMAND [options]
 
@@ -59,6 +59,11 @@ def main(argv: list[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (said := mendable(error)) is error:
+            raise
+        print(f"error: {command}: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)

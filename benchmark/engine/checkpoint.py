@@ -19,7 +19,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, unwritable
 
 DIGITS = 64  # of the checksum
 PARTS = {"run", "in_epoch", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}
@@ -33,7 +33,10 @@ class CheckpointFile(TorchCheckpointIO):
     ) -> None:
         with open(path, "wb") as file:
             summed = _Summed(file)
-            torch.save(checkpoint, summed)
+            try:
+                torch.save(checkpoint, summed)  # type: ignore[arg-type]
+            except RuntimeError as error:  # torch's own, at the end of a file that was cut short
+                raise summed.failure or error from None
             file.write(summed.sha256.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
@@ -44,10 +47,15 @@ class _Summed:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.sha256 = file, hashlib.sha256()
+        self.failure: OSError | None = None
 
     def write(self, part: bytes) -> int:
         self.sha256.update(part)
-        return self.file.write(part)
+        try:
+            return self.file.write(part)
+        except OSError as error:
+            self.failure = error
+            raise
 
     def flush(self) -> None:
         self.file.flush()
@@ -168,12 +176,9 @@ class RunCheckpoint(Checkpoint):
             trainer.save_checkpoint(partial)  # rank 0 writes, the others wait
             if trainer.is_global_zero:
                 os.replace(partial, self.path)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        except OSError as error:
             partial.unlink(missing_ok=True)
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"cannot write {self.path} ({reason}): free space, then go on"
-            ) from error
+            raise unwritable(self.path, error) from error
         trainer.strategy.barrier()  # nobody ends, and thereby all, before it is in place
         end = time.monotonic()
         self._due = end + (max(self.every, 100 * (end - start)) if self.every else 0)

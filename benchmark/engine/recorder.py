@@ -36,6 +36,7 @@ class Recorder(Callback):
         self.peak_memory_mb = 0.0
         self._seconds = self._started = 0.0
         self._training = False
+        self._bar: Any = None
         self.training = False
 
     @property
@@ -100,6 +101,12 @@ class Recorder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._bar.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        if self._bar is not None:  # its line is not left to what comes next
+            self._bar.close()
 
     def state_dict(self) -> dict[str, Any]:
         running = time.perf_counter() - self._started if self._training else 0.0

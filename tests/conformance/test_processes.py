@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.streams import stream
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import build_data
 from benchmark.suite.run.runner import run, run_folder
+from tests.conformance.pictures import draw_images
 from tests.conformance.rows import built, objectives, row_of, stopping_row, two_process_row
 
 ROOT = Path(__file__).parents[2]
@@ -45,13 +45,7 @@ def launch(module, *args, world=2, **env):
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):
     results = tmp_path_factory.mktemp("ddp")
-    for part, n in (("train", 28), ("test", 4)):
-        for k in range(2):
-            folder = results / "images" / part / str(k)
-            folder.mkdir(parents=True)
-            for i in range(n):
-                pixels = torch.randint(256, (8, 8, 3), generator=stream(i, part, k))
-                Image.fromarray(pixels.byte().numpy()).save(folder / f"{i}.png")
+    draw_images(results / "images")
     launch("tests.conformance.ddp_worker", results, *ALGORITHMS)
     return results
 

@@ -11,10 +11,10 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmark.errors import UserError
+from benchmark.errors import unwritable
 
 
 def job_file(results: Path, key: str, suffix: str) -> Path:
@@ -34,12 +34,13 @@ def claim(results: Path, key: str) -> Iterator[bool]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _locked(path)
     except OSError as error:
-        raise UserError(f"cannot lock {path}: {error.strerror}") from error
+        raise unwritable(f"and lock {path}", error) from error
     if file is None:
         yield False
         return
     try:
-        os.write(file, f"{socket.gethostname()} {os.getpid()}\n".encode())  # for people
+        with suppress(OSError):  # of a full disk
+            os.write(file, f"{socket.gethostname()} {os.getpid()}\n".encode())  # for people
         yield True
     finally:
         path.unlink(missing_ok=True)  # while it is locked: nobody else can hold this file

@@ -58,16 +58,30 @@ def estimate(row: Row) -> float:
 
 def multiplications(row: Row, shape: tuple[int, int, int], classes: int) -> float:
     """Of one image's forward pass, counted on tensors without data."""
-    network: Any = NETWORKS[row.network["name"]]
     try:
         with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
-            net = network(shape, classes, stream(0, "init"), **without_name(row.network))
-            net(torch.zeros(2, *shape))
+            _network(row, shape, classes)(torch.zeros(2, *shape))
     except UserError:
         raise
     except Exception:  # a network of others may want real numbers, or images of another shape
         return UNKNOWN
     return counter.get_total_flops() / 4
+
+
+def parameters(row: Row, shape: tuple[int, int, int], classes: int) -> int:
+    """Of the network, counted on tensors without data; 0 where they cannot be."""
+    try:
+        with torch.device("meta"):
+            return sum(p.numel() for p in _network(row, shape, classes).parameters())
+    except UserError:
+        raise
+    except Exception:
+        return 0
+
+
+def _network(row: Row, shape: tuple[int, int, int], classes: int) -> Any:
+    network: Any = NETWORKS[row.network["name"]]
+    return network(shape, classes, stream(0, "init"), **without_name(row.network))
 
 
 def is_small(row: Row) -> bool:

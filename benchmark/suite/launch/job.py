@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, mendable, room_in
 from benchmark.measure import Measure
 from benchmark.suite.launch.claims import claim
 from benchmark.suite.launch.cost import seconds_of
@@ -113,7 +113,7 @@ class Report(NamedTuple):
 def attempt(job: Job, results: Path, begin: Callable[[], None] = lambda: None) -> Report:
     """Run a job, ``begin`` first, unless its result is there or another launch is at work on it."""
     try:
-        with claim(results, job.key) as ours:
+        with room_in(results), claim(results, job.key) as ours:
             if not ours:
                 return Report("elsewhere")
             if job.done(results):
@@ -122,7 +122,10 @@ def attempt(job: Job, results: Path, begin: Callable[[], None] = lambda: None) -
             start = time.monotonic()
             job.run(results)
             return Report("done", seconds=time.monotonic() - start)
-    except Exception as error:
+    except BrokenPipeError:
+        raise
+    except Exception as bare:
+        error = mendable(bare)
         if not isinstance(error, UserError):
             traceback.print_exc()
         return Report("failed", one_line(error))

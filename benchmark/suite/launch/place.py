@@ -6,6 +6,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from benchmark.engine.memory import physical_memory
 from benchmark.errors import UserError
 from benchmark.suite.launch.cores import Gpus, Here, Local
 from benchmark.suite.launch.cost import is_small
@@ -54,7 +55,7 @@ def place_of(options: Namespace, rows: Sequence[RowJob], jobs: int) -> Place | N
     if options.workers is None and any(row.machine.uses_gpu for row in rows):
         return Gpus("all", options.per_gpu)
     if options.workers is None:
-        workers = min(jobs, _cores(), _memory() // MEMORY)
+        workers = min(jobs, _cores(), physical_memory() // MEMORY)
         if workers < _cores() and not all(is_small(row.row) for row in rows):
             workers = 1
     elif (workers := options.workers) < 1:
@@ -64,7 +65,3 @@ def place_of(options: Namespace, rows: Sequence[RowJob], jobs: int) -> Place | N
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

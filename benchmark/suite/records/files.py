@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, unwritable
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -31,8 +31,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"cannot write {path}: {reason}; nothing was written") from error
+        raise unwritable(path, error, "; nothing was written") from error
 
 
 def replace_between(path: Path, name: str, content: str) -> None:

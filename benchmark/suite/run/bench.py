@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, room_in, unwritable
 from benchmark.measure import Measure
 from benchmark.options import check
 from benchmark.suite.records import records
@@ -122,7 +122,8 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
         for seed in job.seeds:
             if again:
                 shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
-            run(job.row, seed, job.machine, results, again, job.measure, job.origin)
+            with room_in(results):
+                run(job.row, seed, job.machine, results, again, job.measure, job.origin)
             say_failures([job._replace(seeds=[seed])], results)
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
@@ -142,4 +143,4 @@ def _check_writable(results: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=results / "records"):
             pass
     except OSError as error:
-        raise UserError(f"cannot write to {results}: {error.strerror}") from error
+        raise unwritable(f"to {results}", error) from error

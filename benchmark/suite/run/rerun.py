@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, room_in
 from benchmark.measure import Measure
 from benchmark.suite.records import records
 from benchmark.suite.records.records import Record
@@ -44,7 +44,7 @@ def rerun(path: Path, args: list[str], results: Path) -> bool:
     seconds = f", {then['cost']['seconds']:.0f} s then" if "seconds" in then["cost"] else ""
     print(f"{row.title} seed {then['seed']}, recorded {made(then)}{seconds}")
     scratch = results / "runs" / "rerun"
-    with _threads(then["environment"].get("threads")):
+    with room_in(results), _threads(then["environment"].get("threads")):
         now = run(row, then["seed"], machine, scratch, overwrite=True, measure=Measure(0))
     shutil.rmtree(run_folder(scratch, row, then["seed"]))
     records.remove(scratch, now)

@@ -19,7 +19,7 @@ from benchmark.engine.checkpoint import CheckpointFile, RunCheckpoint, damaged, 
 from benchmark.engine.distributed import LocalDDP, assert_replicas_equal
 from benchmark.engine.recorder import Recorder
 from benchmark.engine.stop import EarlyStop, Stop
-from benchmark.errors import UserError
+from benchmark.errors import UserError, unwritable
 from benchmark.measure import Alignment, Measure
 from benchmark.suite.records import records
 from benchmark.suite.records.records import slug
@@ -83,7 +83,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        raise unwritable(f"to {folder}", error) from error
     recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
     early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)

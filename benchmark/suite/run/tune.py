@@ -24,7 +24,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import PartialFixedSampler, TPESampler
 from optuna.trial import create_trial
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, room_in, unwritable
 from benchmark.streams import stream_seed
 from benchmark.suite.records import studies
 from benchmark.suite.records.files import write_atomically
@@ -68,7 +68,7 @@ def pursue(search: Search, trials: int, search_seed: int, results: Path) -> stud
         raise UserError(f"trials is {trials}: it must be at least 1")
     title = search.title(search_seed)
     folder = results / "tune" / title
-    with _alone(folder):
+    with room_in(results), _alone(folder):
         record = recorded(search, search_seed, results)
         study = optuna.create_study(direction="maximize")
         for old in record["trials"]:
@@ -157,7 +157,7 @@ def _alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("w")
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        raise unwritable(f"to {folder}", error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
