@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.engine.memory import keep_freed_memory
+from benchmark.engine.ranks import is_first
 from benchmark.errors import UserError, mendable
 
 USAGE = """usage: python -m benchmark COMMAND [options]
@@ -73,8 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _say_first(command: str) -> None:
     """A line on stderr before PyTorch and Lightning are loaded, which takes seconds."""
-    first = all(os.environ.get(rank, "0") == "0" for rank in RANKS)
-    if first and command not in TORCHLESS and "torch" not in sys.modules:
+    if is_first() and command not in TORCHLESS and "torch" not in sys.modules:
         print(f"{command}: loading PyTorch", file=sys.stderr, flush=True)
 
 
@@ -302,7 +302,6 @@ def names(args: list[str]) -> None:
 
 
 TORCHLESS = ("leaderboard", "plots")
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # of a process among several
 
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "bench": bench,

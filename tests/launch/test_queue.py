@@ -11,20 +11,20 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.suite.launch import cores
 from benchmark.suite.launch import queue as queue_module
-from benchmark.suite.launch.claims import claim
 from benchmark.suite.launch.cores import Here
 from benchmark.suite.launch.cost import estimate, seconds_of
 from benchmark.suite.launch.job import Report, attempt
 from benchmark.suite.launch.progress import line
 from benchmark.suite.launch.queue import Outcome, Queue, run_queue
 from benchmark.suite.records import records
+from benchmark.suite.run.claims import claim
 from tests.conformance.rows import row_of
 from tests.launch.jobs import Fake, runs
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from benchmark.suite.launch.claims import claim
+from benchmark.suite.run.claims import claim
 with claim(Path(sys.argv[1]), "job") as ours:
     print(ours, flush=True)
     time.sleep(60)

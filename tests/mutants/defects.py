@@ -175,7 +175,7 @@ DEFECTS = [
         "variance(measured) * (1 + 1 / m)", "variance(measured) / m", "tables/test_statistics.py",
     ),
     Defect(
-        "claims that two may hold", "suite/launch/claims.py",
+        "claims that two may hold", "suite/run/claims.py",
         "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB", "launch/test_queue.py",
     ),
 ]  # fmt: skip

@@ -1,6 +1,5 @@
 """The metaparameter search: it improves, resumes after SIGKILL, and never looks at the test set."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -186,11 +185,3 @@ def test_a_broken_study_is_one_clear_line(searched, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and all(line.startswith("error: ") for line in lines)
     assert "cannot write" in lines[0] and str(broken) in lines[1]
-
-
-def test_two_processes_never_share_a_study(searched, capsys):
-    (path,) = searched.glob("tune/*/lock")
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        assert main(command(searched, trials=6)) == 2
-    assert "another process" in capsys.readouterr().err

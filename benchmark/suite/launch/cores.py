@@ -23,8 +23,9 @@ import torch
 from benchmark.errors import UserError
 from benchmark.suite.launch.job import Job, Report, attempt
 from benchmark.suite.launch.progress import Progress, line
-from benchmark.suite.launch.queue import ASK_AGAIN, Queue
+from benchmark.suite.launch.queue import Queue
 from benchmark.suite.launch.worker import work
+from benchmark.suite.run.claims import ASK_AGAIN
 
 POLL = 0.5  # seconds
 PATIENCE = 60.0  # seconds that workers have to save a checkpoint
@@ -35,11 +36,13 @@ class Here:
 
     def run(self, queue: Queue) -> None:
         """Run the queue until it is empty."""
+        waiting = ""
         while not queue.empty:
             if job := queue.take():
                 queue.ended(job, attempt(job, queue.results))
             else:
-                print(line(queue, 1), file=sys.stderr)
+                if waiting != (waiting := line(queue, 1)):
+                    print(waiting, file=sys.stderr)
                 time.sleep(ASK_AGAIN)
 
 

@@ -12,13 +12,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from benchmark.errors import UserError, mendable, room_in
 from benchmark.measure import Measure
-from benchmark.suite.launch.claims import claim
 from benchmark.suite.launch.cost import seconds_of
 from benchmark.suite.records import records
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Row
 from benchmark.suite.run.bench import Job as RowJob
-from benchmark.suite.run.runner import run, run_folder
+from benchmark.suite.run.claims import claim
+from benchmark.suite.run.runner import run, run_folder, run_key
 
 
 class Job(Protocol):
@@ -65,7 +65,7 @@ class RunJob:
 
     @property
     def key(self) -> str:
-        return f"{self.row.hash}-s{self.seed}"
+        return run_key(self.row, self.seed)
 
     @property
     def title(self) -> str:

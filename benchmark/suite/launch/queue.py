@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from benchmark.errors import UserError
 from benchmark.suite.launch.job import Job, Report
-
-ASK_AGAIN = 2.0  # seconds between two looks at jobs that run elsewhere
+from benchmark.suite.run.claims import ASK_AGAIN
 
 
 @dataclass

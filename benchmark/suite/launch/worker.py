@@ -22,8 +22,8 @@ import torch
 
 from benchmark.engine.memory import give_back, keep_freed_memory
 from benchmark.engine.recorder import Recorder
-from benchmark.suite.launch.claims import job_file
 from benchmark.suite.launch.job import Job, attempt
+from benchmark.suite.run.claims import job_file
 
 LOOK = 1.0  # seconds between two looks at the launcher
 TERM_AGAIN = 2.0  # seconds; the first may get lost in a destructor, where exceptions are ignored

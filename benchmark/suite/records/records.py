@@ -124,7 +124,7 @@ def save(results: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     path = results / "records" / file_name(record)
     old = _path(results, record["row_hash"], record["seed"])
     if old and not overwrite:
-        raise UserError(f"{old} exists: records are written once; remove it to run again")
+        raise UserError(f"{old} exists: records are written once; --again (AGAIN=1) repeats a run")
     write_atomically(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
     if old and old != path:
         old.unlink()

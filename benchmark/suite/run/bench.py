@@ -6,11 +6,14 @@ import dataclasses
 import shutil
 import tempfile
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from benchmark.engine.ranks import is_started_by_others
 from benchmark.errors import UserError, room_in, unwritable
 from benchmark.measure import Measure
 from benchmark.options import check
@@ -21,8 +24,9 @@ from benchmark.suite.rows.choose import Choice, choices
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.parse import Names, parse, read_row, row_parser, seeds_of, to_row
 from benchmark.suite.rows.row import Row
+from benchmark.suite.run.claims import claim, claim_in_turn
 from benchmark.suite.run.provenance import config_name, made, origin
-from benchmark.suite.run.runner import run, run_folder
+from benchmark.suite.run.runner import run, run_folder, run_key
 
 
 class Job(NamedTuple):
@@ -115,17 +119,40 @@ def unrecorded(jobs: list[Job], results: Path, again: bool = False) -> list[Job]
 def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
     """Run all seeds one after another. Returns whether this process is the first (of several).
 
-    What is left to do (see :func:`unrecorded`) was decided before any training, so that all
-    processes of a distributed run do the same.
+    What is left to do (see :func:`unrecorded`) is decided before any training, so that all
+    processes of a distributed run do the same. Until they end, the first one holds it all: what
+    another launch is at work on is waited for, and left out where it is recorded then.
+
+    Raises:
+        UserError: another launch is at work on it, and this one's other processes, which a
+            cluster has started beside this one, cannot wait.
     """
-    for job in jobs:
-        for seed in job.seeds:
-            if again:
-                shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
-            with room_in(results):
+    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+    with room_in(results), ExitStack() as held:
+        if first:
+            keys = {run_key(j.row, seed): j.row.title for j in jobs for seed in j.seeds}
+            for key in sorted(keys):  # in one order, so that no two launches wait for each other
+                held.enter_context(_turn(results, key, keys[key]))
+            jobs = unrecorded(jobs, results, again) if keys else jobs
+        for job in jobs:
+            for seed in job.seeds:
+                if again:
+                    shutil.rmtree(run_folder(results, job.row, seed), ignore_errors=True)
                 run(job.row, seed, job.machine, results, again, job.measure, job.origin)
-            say_failures([job._replace(seeds=[seed])], results)
-    return rank_zero_only.rank == 0  # type: ignore[attr-defined]
+                say_failures([job._replace(seeds=[seed])], results)
+    return first
+
+
+@contextmanager
+def _turn(results: Path, key: str, title: str) -> Iterator[None]:
+    if not is_started_by_others():
+        with claim_in_turn(results, key, title):
+            yield
+        return
+    with claim(results, key) as ours:
+        if not ours:
+            raise UserError(f"another launch is at work on {title}: wait for its end")
+        yield
 
 
 def say_failures(jobs: list[Job], results: Path) -> None:

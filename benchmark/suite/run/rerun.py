@@ -17,6 +17,7 @@ from benchmark.suite.records.records import Record
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.parse import Names, names_in, parse, read_named, row_parser, to_row
 from benchmark.suite.rows.row import Row
+from benchmark.suite.run.claims import claim_in_turn
 from benchmark.suite.run.provenance import differences, made
 from benchmark.suite.run.runner import run, run_folder
 
@@ -44,10 +45,12 @@ def rerun(path: Path, args: list[str], results: Path) -> bool:
     seconds = f", {then['cost']['seconds']:.0f} s then" if "seconds" in then["cost"] else ""
     print(f"{row.title} seed {then['seed']}, recorded {made(then)}{seconds}")
     scratch = results / "runs" / "rerun"
-    with room_in(results), _threads(then["environment"].get("threads")):
-        now = run(row, then["seed"], machine, scratch, overwrite=True, measure=Measure(0))
-    shutil.rmtree(run_folder(scratch, row, then["seed"]))
-    records.remove(scratch, now)
+    seed, threads = then["seed"], then["environment"].get("threads")
+    alone = claim_in_turn(results, f"rerun-{row.hash}-s{seed}", f"this rerun of {row.title}")
+    with room_in(results), alone, _threads(threads):
+        now = run(row, seed, machine, scratch, overwrite=True, measure=Measure(0))
+        shutil.rmtree(run_folder(scratch, row, seed))
+        records.remove(scratch, now)
     equal, verdict = judge(then, now)
     print("\n".join([verdict, *_first_epoch(then, now), *_listed(then, now)]))
     return equal

@@ -33,9 +33,14 @@ warnings.filterwarnings("ignore", module="lightning")
 warnings.filterwarnings("ignore", module="jsonargparse")
 
 
+def run_key(row: Row, seed: int) -> str:
+    """The name of a run, fit for a file."""
+    return f"{row.hash}-s{seed}"
+
+
 def run_folder(results: Path, row: Row, seed: int) -> Path:
     """Where a run keeps its checkpoint and TensorBoard log."""
-    return results / "runs" / f"{slug(row.title)}-{row.hash}-s{seed}"
+    return results / "runs" / f"{slug(row.title)}-{run_key(row, seed)}"
 
 
 def trainer_for(row: Row, machine: Machine, folder: Path, callbacks: list[Any]) -> Trainer:
@@ -87,7 +92,7 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
     early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
-    name = f"{row.hash}-s{seed}"
+    name = run_key(row, seed)
     saving = RunCheckpoint(checkpoint, name, machine.checkpoint_seconds)
     callbacks = [recorder, early, alignment, saving]
     trainer = trainer_for(row, machine, folder, callbacks)

@@ -4,17 +4,16 @@ A study is a record, ``results/tune/<title>-<hash>.json`` (see ``records/studies
 standing for its start, space, seeds and search seed. The n-th setting is a function of the settings
 and results before it and of the search seed alone; so a study that was killed and resumed is the
 study that was not. The folder beside the record, of the same name, holds what a search needs while
-it runs (the lock, the trial's checkpoint), and the best setting as a config.
+it runs, the trial's checkpoint, and the best setting as a config. Of several commands with one
+study the first is at work, the others wait and go on from what it leaves.
 """
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import warnings
 from argparse import Namespace as PlainNamespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import PartialFixedSampler, TPESampler
 from optuna.trial import create_trial
 
-from benchmark.errors import UserError, room_in, unwritable
+from benchmark.errors import UserError, room_in
 from benchmark.streams import stream_seed
 from benchmark.suite.records import studies
 from benchmark.suite.records.files import write_atomically
 from benchmark.suite.rows.choose import choices
+from benchmark.suite.run.claims import claim_in_turn
 from benchmark.suite.run.environment import now
 from benchmark.suite.run.search import Search
 
@@ -62,13 +62,13 @@ def pursue(search: Search, trials: int, search_seed: int, results: Path) -> stud
     """Go on with a search until ``trials`` settings are judged, and record each.
 
     Raises:
-        UserError: for fewer than one trial, a broken study, or one that another process is at.
+        UserError: for fewer than one trial, or a broken study.
     """
     if trials < 1:
         raise UserError(f"trials is {trials}: it must be at least 1")
     title = search.title(search_seed)
     folder = results / "tune" / title
-    with room_in(results), _alone(folder):
+    with room_in(results), claim_in_turn(results, title, f"search {title}"):
         record = recorded(search, search_seed, results)
         study = optuna.create_study(direction="maximize")
         for old in record["trials"]:
@@ -148,19 +148,3 @@ def _said(params: Mapping[str, Any]) -> str:
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in params.items()
     )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the study's lock; the system lets go of it even after a kill."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
-    except OSError as error:
-        raise unwritable(f"to {folder}", error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is at work on {folder}: wait for it") from None
-        yield

@@ -10,11 +10,15 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark.errors import unwritable
+
+ASK_AGAIN = 2.0  # seconds between two looks at a job that another launch is at work on
 
 
 def job_file(results: Path, key: str, suffix: str) -> Path:
@@ -45,6 +49,21 @@ def claim(results: Path, key: str) -> Iterator[bool]:
     finally:
         path.unlink(missing_ok=True)  # while it is locked: nobody else can hold this file
         os.close(file)
+
+
+@contextmanager
+def claim_in_turn(results: Path, key: str, title: str) -> Iterator[None]:
+    """Hold a job as soon as nobody else does; a line says that it is waited for."""
+    waiting = False
+    while True:
+        with claim(results, key) as ours:
+            if ours:
+                yield
+                return
+        if not waiting:
+            print(f"another launch is at work on {title}: waiting for it", file=sys.stderr)
+        waiting = True
+        time.sleep(ASK_AGAIN)
 
 
 def _locked(path: Path) -> int | None:
