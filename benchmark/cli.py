@@ -138,6 +138,7 @@ def table(args: list[str]) -> None:
     from benchmark.suite.launch.place import add_options, place_of
     from benchmark.suite.launch.queue import run_queue
     from benchmark.suite.launch.table import table_rows
+    from benchmark.suite.run.bench import say_failures
     from benchmark.suite.tables import write_tables
 
     parser = _Parser(
@@ -163,6 +164,7 @@ def table(args: list[str]) -> None:
         raise UserError("a table's rows run in one process each: leave machine.devices at 1")
     outcome = run_queue(jobs, front.results, where)
     if not outcome.left:
+        say_failures(rows, front.results)
         print(write_tables(front.results, front.paper, front.only))
         outcome.check()
 

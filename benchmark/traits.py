@@ -36,8 +36,8 @@ class Traits:
         noise: a step draws from ``self.noise``. Every process draws its own: several processes take
             the mean of their updates, not the update of one process on the joined batch.
         batch: an update reads statistics of the batch, so it is no sum over samples. Processes
-            take the mean of their updates here too; without ``noise`` and ``batch`` it is that of
-            the joined batch.
+            take the mean of their updates here too. Without ``noise`` and ``batch``, on a network
+            without dropout and batch norm, that is the update of the joined batch, up to rounding.
         same_steps: each step does the same operations, whatever the numbers, the step and the
             epoch, and draws all noise from ``self.noise``. Such steps are repeated without
             autograd, see :func:`repeats`.
@@ -71,12 +71,14 @@ class Traits:
         """Origin and plausibility in one line."""
         return (
             f"{self.family}, {self.paper} {self.year}; teacher: {self.teacher}, transport: "
-            f"{self.transport}, feedback: {self.feedback}, passes: {self.passes}"
+            f"{self.transport}, feedback: {self.feedback}, passes: {self.passes}, several "
+            f"processes: {'as one' if self.joins else 'the mean of their updates'}"
         )
 
     @property
     def joins(self) -> bool:
-        """Whether several processes take the update of one process on the joined batch."""
+        """Whether several processes take the update of one process on the joined batch, where the
+        network has no dropout and no batch norm."""
         return not (self.noise or self.batch)
 
 

@@ -8,12 +8,16 @@ right before each optimizer step, where no algorithm can forget it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+
+from benchmark.errors import UserError
 
 
 class LocalDDP(DDPStrategy):
@@ -70,3 +74,21 @@ def assert_replicas_equal(module: nn.Module) -> None:
     dist.all_reduce(apart)
     if apart.item():
         raise RuntimeError("the processes trained apart: their parameters differ")
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """The death of another process, which ends all collectives, is one line.
+
+    Raises:
+        UserError: in its place.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "/gloo/" in str(error):
+            raise UserError(
+                "another process of this run has died; the same command goes on from the last "
+                "checkpoint"
+            ) from error
+        raise

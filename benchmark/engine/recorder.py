@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from benchmark.engine.memory import peak_memory_mb
+from benchmark.engine.pulse import Pulse
 
 
 class Recorder(Callback):
@@ -24,6 +25,7 @@ class Recorder(Callback):
         best: state dict of the epoch with the best validation accuracy (the first of equals).
         training: whether training has begun.
         peak_memory_mb: peak memory of training and validation.
+        pulse: told what is at work.
         listeners: called with the epochs done, and of how many, in place of a progress bar.
     """
 
@@ -31,6 +33,7 @@ class Recorder(Callback):
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self.pulse = Pulse(title, mute=bool(self.listeners))
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
         self.peak_memory_mb = 0.0
@@ -70,6 +73,22 @@ class Recorder(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock(pl_module)
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, i: int
+    ) -> None:
+        self.pulse.at = f"epoch {trainer.current_epoch + 1}, {_of(i, trainer.num_training_batches)}"
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, i: int, *_: Any
+    ) -> None:
+        self.pulse.at = f"validating, {_of(i, sum(trainer.num_val_batches))}"
+
+    def on_test_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, i: int, *_: Any
+    ) -> None:
+        total = trainer.num_test_batches
+        self.pulse.at = f"testing, {_of(i, total if isinstance(total, int) else sum(total))}"
+
     def _stop_clock(self, pl_module: LightningModule) -> None:
         if self._training:
             if pl_module.device.type == "cuda":
@@ -97,6 +116,7 @@ class Recorder(Callback):
             {k: f"{point[k]:.2f}" for k in ("train_acc", "val_acc") if k in point}, refresh=False
         )
         self._bar.update()
+        self.pulse.spoke()
         self._tell(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -120,3 +140,7 @@ class Recorder(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curve, self.best = state_dict["curve"], state_dict["best"]
         self.peak_memory_mb, self._seconds = state_dict["peak_memory_mb"], state_dict["seconds"]
+
+
+def _of(i: int, batches: float) -> str:
+    return f"batch {i + 1} of {batches}"

@@ -2,16 +2,21 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from benchmark.algorithms import ALGORITHMS
+from benchmark.engine.distributed import together
+from benchmark.errors import UserError
 from benchmark.streams import stream
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import build_data
@@ -156,8 +161,6 @@ def test_noise_is_drawn_per_process(monkeypatch):
 
 
 def test_plain_ddp_is_refused():
-    from benchmark.errors import UserError
-
     algorithm, *_ = built(row_of("bp"))
 
     class Plain:
@@ -166,3 +169,30 @@ def test_plain_ddp_is_refused():
     algorithm._trainer = Plain()
     with pytest.raises(UserError, match="LocalDDP"):
         type(algorithm).setup(algorithm, "fit")
+
+
+def _all_but_the_second(rank, file, said):
+    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+    dist.barrier()
+    if rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        with together():
+            for _ in range(1000):
+                dist.all_reduce(torch.ones(1000))
+    except UserError as error:
+        said.put(str(error))
+
+
+def test_a_killed_process_ends_the_others_in_one_line(tmp_path):
+    context = get_context("fork")
+    said = context.Queue()
+    both = [
+        context.Process(target=_all_but_the_second, args=(rank, tmp_path / "store", said))
+        for rank in (0, 1)
+    ]
+    for process in both:
+        process.start()
+    assert "the same command goes on" in said.get(timeout=60)
+    for process in both:
+        process.join()

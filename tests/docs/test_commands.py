@@ -42,7 +42,7 @@ def documented():
     lines = [CONTINUED.sub("", text).splitlines() for text in (*texts, USAGE)]
     lines = [line.split(" #")[0].strip() for text in lines for line in text]
     inline = [code for code in inline if not re.fullmatch(r"make \w+", code)]  # a name, no command
-    known = re.compile(r"make \w+|(srun )?(\.venv/bin/)?python -m benchmark \w+ -")
+    known = re.compile(r"make \w+|(srun (--\S+ )*)?(\.venv/bin/)?python -m benchmark \w+ -")
     return sorted({line for line in [*lines, *inline, *HELP] if known.match(line)})
 
 
@@ -69,7 +69,7 @@ def recorded_run(row, seed, machine, results, **_):
 
 
 def judged(search, row, runs):
-    runs.mkdir()
+    runs.mkdir(parents=True)
     return Judged(50.0, "ok", {"device": "cpu"})
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from benchmark.engine.distributed import together
 from benchmark.engine.ranks import is_started_by_others
 from benchmark.errors import UserError, room_in, unwritable
 from benchmark.measure import Measure
@@ -128,7 +129,7 @@ def run_rows(jobs: list[Job], results: Path, again: bool = False) -> bool:
             cluster has started beside this one, cannot wait.
     """
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
-    with room_in(results), ExitStack() as held:
+    with room_in(results), together(), ExitStack() as held:
         if first:
             keys = {run_key(j.row, seed): j.row.title for j in jobs for seed in j.seeds}
             for key in sorted(keys):  # in one order, so that no two launches wait for each other

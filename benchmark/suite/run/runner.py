@@ -84,12 +84,19 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     Raises:
         UserError: for unusable data, devices or folders.
     """
+    recorder = Recorder(f"{row.title} seed {seed}")
+    with recorder.pulse:
+        return _train(row, seed, machine, folder, measure, recorder)
+
+
+def _train(
+    row: Row, seed: int, machine: Machine, folder: Path, measure: Measure, recorder: Recorder
+) -> Trained:
     checkpoint = folder / "last.ckpt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(f"to {folder}", error) from error
-    recorder = Recorder(f"{row.title} seed {seed}")
     alignment = Alignment(measure.period(row.epochs), measure.steps)
     early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
     name = run_key(row, seed)
@@ -104,6 +111,8 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
     resumed = to_resume(checkpoint, name)
+    if trainer.world_size > 1:
+        recorder.pulse.at = f"waiting for {trainer.world_size} processes to start"
     try:
         trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
     except SystemExit as stop:
@@ -191,16 +200,21 @@ def final_metrics(
     if diverged:
         return {}
     metrics = {k: v for k, v in recorder.curve[-1].items() if k not in ("epoch", "seconds")}
-    trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+    _test(trainer, algorithm, data, recorder)
     metrics |= {f"test_{name}": value for name, value in algorithm.evaluated.items()}
     if best := recorder.best_epoch:
         metrics |= {"best_val_acc": best["val_acc"], "best_epoch": best["epoch"]}
         metrics["test_acc_at_best_val"] = metrics["test_acc"]
         if best["epoch"] != len(recorder.curve):
             algorithm.load_state_dict(recorder.best)
-            trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
+            _test(trainer, algorithm, data, recorder)
             metrics["test_acc_at_best_val"] = algorithm.evaluated["acc"]
     return metrics
+
+
+def _test(trainer: Trainer, algorithm: Algorithm, data: Any, recorder: Recorder) -> None:
+    with recorder.pulse:
+        trainer.test(algorithm, dataloaders=data.test_dataloader(), verbose=False)
 
 
 def weights_sha256(module: torch.nn.Module) -> str:
