@@ -9,9 +9,21 @@ from pathlib import Path
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")  # as torch says it
 
+LONGEST = 1500  # characters of a message
+
 
 class UserError(Exception):
-    """Bad input, in one line that says what is wrong and what to do about it."""
+    """Bad input, in one line that says what is wrong and what to do about it.
+
+    As text it is one line whatever it quotes: characters that would break it, or that a terminal
+    would obey, stand escaped, and the middle of an endless one is left out.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class DiskFull(UserError):

@@ -20,6 +20,7 @@ import torch
 from benchmark.errors import UserError
 
 T = TypeVar("T")
+LARGEST = 2**53  # what integers stay below, as in records
 _LISTS = (list, tuple, Sequence)
 
 
@@ -98,6 +99,8 @@ def _faults(hint: Any, value: Any, name: str) -> Iterator[str]:
         hint = get_args(hint)[0]
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{name} is {value}: it must be a finite number"
+    elif _is_number(value) and abs(value) >= LARGEST and isinstance(value, int):
+        yield f"{name} has {len(str(value))} digits: it must be below 2^53"
     elif is_dataclass(value) and not isinstance(value, type):
         types = get_type_hints(type(value), include_extras=True)
         for part in fields(value):

@@ -54,6 +54,22 @@ def refused(outcome, *words):
         (["--data.batch_size", "100000"], ["batch_size"]),
         (["--published", "nokland2016-nonsense"], ["nokland2016-nonsense"]),
         (["stray"], ["stray"]),
+        (["--data.name", "mnist"], ["--data.name is mnist", "mnist5k", "--dataset"]),
+        (["--algorithm.name=bp"], ["--algorithm.name is bp", "--algorithm"]),
+        (["--network", "{name: lenet}"], ["network '{name: lenet}'"]),
+        (["--data", "{name: mnist}"], ["--data.name is mnist"]),
+        (["--dataset="], ["unknown dataset ''"]),
+        (["--network", "net.yaml"], ["--network takes a name"]),
+        (["--optim", "nowhere.yaml"], ["--optim nowhere.yaml"]),
+        (["--optim", "adam"], ["--optim is 'adam'", "mapping"]),
+        (["--optim", "{lr: 1, lr: 2}"], ["'lr' stands twice"]),
+        (["--machine.devices", "-3"], ["machine.devices is -3: it must be at least 1"]),
+        (["--machine.nodes", "0"], ["machine.nodes is 0: it must be at least 1"]),
+        (["--machine.checkpoint_seconds=-1"], ["machine.checkpoint_seconds is -1.0"]),
+        (["--epochs", "9" * 500], ["epochs has 500 digits"]),
+        (["--seeds", "9" * 30], ["seeds: give how many (1 to 10000)"]),
+        (["--variant", "a\nb"], ["variant is 'a\\nb': one line"]),
+        (["--variant", "x" * 101], ["variant", "100 characters"]),
     ],
 )
 def test_names_and_values(bench, args, words, tmp_path):
@@ -80,6 +96,26 @@ def test_config_files(bench, tmp_path, text, words):
     complete = "" if text[0] in "-" else "\ndata: {name: mnist5k}\nnetwork: {name: mlp}\n"
     (tmp_path / "row.yaml").write_text(text + complete)
     refused(bench("--config", "row.yaml"), *words)
+
+
+@pytest.mark.parametrize("option", ["algorithm=bp", "dataset=mnist", "network=lenet"])
+def test_a_name_beside_a_config_is_not_lost(bench, tmp_path, option):
+    (tmp_path / "row.yaml").write_text(
+        "algorithm: {name: dfa}\ndata: {name: mnist5k}\nnetwork: {name: mlp}\n"
+    )
+    refused(bench("--config", "row.yaml", f"--{option}"), f"leave out --{option.split('=')[0]}")
+    group = option.replace("dataset", "data").replace("=", ".name=")
+    refused(
+        bench("--config", "row.yaml", f"--{group}"), f"--{group.replace('=', ' is ')}, of a row"
+    )
+
+
+def test_a_group_as_a_file_is_its_options_one_by_one(bench, tmp_path):
+    (tmp_path / "optim.yaml").write_text("lr: 0.25\nbetas: [0.9, 0.999]\n")
+    assert bench("--optim", "optim.yaml", "--data={batch_size: 50}")[0] == 0
+    record = json.loads(next(tmp_path.glob("results/records/*.json")).read_text())
+    assert record["row"]["optim"]["lr"] == 0.25 and record["row"]["data"]["batch_size"] == 50
+    assert "--optim.lr=0.25" in record["origin"]["options"]
 
 
 def test_missing_config_file(bench):

@@ -64,7 +64,9 @@ def test_a_group_keeps_what_differs_from_its_own_defaults():
 
 def test_records_of_an_earlier_version_migrate_once(tmp_path, record):
     row = row_of("dfa", "--epochs=2")
-    old = record({}, row=json.loads(json.dumps(row.as_record())), row_hash="f" * 12)
+    old = record(
+        {"dataset.name": "mnist5k"}, row=json.loads(json.dumps(row.as_record())), row_hash="f" * 12
+    )
     records.save(tmp_path, old)
     assert migrate(tmp_path) == 1
     (new,) = records.load(tmp_path)
@@ -77,7 +79,7 @@ def test_records_of_an_earlier_version_migrate_once(tmp_path, record):
 def test_two_records_of_one_run_are_not_merged(tmp_path, record):
     row = dataclasses.asdict(row_of("dfa", "--epochs=2"))
     for digit in "ef":
-        records.save(tmp_path, record({}, row=row, row_hash=digit * 12))
+        records.save(tmp_path, record({"dataset.name": "mnist5k"}, row=row, row_hash=digit * 12))
     with pytest.raises(UserError, match="exists"):
         migrate(tmp_path)
     assert len(records.load(tmp_path)) == 2

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.suite.records import records
+from benchmark.suite.records.schema import hash_of
 from benchmark.suite.tables import write_leaderboard
 
 
@@ -89,30 +90,71 @@ def test_two_files_of_one_run_are_named(tmp_path, record):
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"schema": 2}, "schema is 2"),
-        ({"row.algorithm": {}}, "row.algorithm.name is missing"),
-        ({"row.epochs": "20"}, "row.epochs is '20'"),
-        ({"row.variant": 3}, "row.variant is 3"),
-        ({"row_hash": "xyz"}, "row_hash is 'xyz'"),
-        ({"seed": True}, "seed is True"),
-        ({"status": "fine"}, "status is 'fine'"),
-        ({"dataset.val": None}, "dataset.val is missing"),
-        ({"metrics": []}, "metrics is .*, not of type dict"),
-        ({"metrics.test_acc": "98"}, "metrics.test_acc is '98'"),
+        ({"schema": 2}, "schema: Invalid enum value 2"),
+        ({"row.algorithm": {}}, "row.algorithm.name is None"),
+        ({"row.epochs": "20"}, "row.epochs: Expected `int`, got `str`"),
+        ({"row.variant": 3}, "row.variant: Expected `str | null`"),
+        ({"row_hash": "xyz"}, "row_hash: Expected `str` matching"),
+        ({"seed": True}, "seed: Expected `int`, got `bool`"),
+        ({"status": "fine"}, "status: Invalid enum value 'fine'"),
+        ({"dataset.val": None}, "dataset.val: Expected `int`, got `null`"),
+        ({"metrics": []}, "metrics: Expected `object`"),
+        ({"metrics.test_acc": "98"}, r"metrics\[...\]: Expected `float | null`, got `str`"),
         ({"metrics.test_acc": 101.0}, "not a percentage"),
-        ({"metrics.train_loss": math.inf}, "not a finite number"),
-        ({"cost.seconds": [1]}, "cost.seconds"),
+        ({"metrics.train_loss": math.inf}, "Infinity is no number"),
+        ({"cost.seconds": [1]}, r"cost\[...\]: Expected `float | null`"),
         ({"curve": [{"val_acc": 3.0}]}, r"curve\[0\].epoch"),
-        ({"curve": [3]}, r"curve\[0\] is not an object"),
-        ({"alignment": {"layer": [1, 2]}}, "alignment of layer"),
-        ({"alignment": [1]}, "alignment is not"),
+        ({"curve": [3]}, r"curve\[0\]: Expected `object`"),
+        ({"alignment": {"layer": [1, 2]}}, r"alignment\[...\]\[0\]: Expected `array`"),
+        ({"seed": -1}, "seed: Expected `int` >= 0"),
+        ({"metrics.test_acc": 7000.0}, "metrics.test_acc is 7000.0, not a percentage"),
+        ({"dataset.train": -5}, "dataset.train: Expected `int` >= 1"),
+        ({"curve": [{"epoch": 2}]}, r"curve\[0\].epoch is 2.*, not 1"),
+        ({"curve": [{"epoch": 1}, {"epoch": 1}]}, r"curve\[1\].epoch is 1.*, not 2"),
+        ({"row.epochs": 1}, "the curve has 2 epochs, of 1"),
+        ({"metrics.best_epoch": 3}, "best_epoch is 3, of 2 epochs"),
+        ({"row.data.name": "cifar10"}, "dataset.name is 'mnist', but the row's data 'cifar10'"),
+        ({"row.algorithm.name": "../../x"}, "row.algorithm.name is '../../x', not a name"),
+        ({"row.network.note": "a\nb"}, "with control characters"),
+        ({"row.variant": "a\x1b[2J"}, "row.variant: Expected"),
+        ({"finished": "yesterday"}, "finished: Expected"),
+        ({"environment.threads": 10**9}, "environment.threads: Expected"),
+        ({"old_row_hash": "../x"}, "old_row_hash: Expected"),
+        ({"weights_sha256": "zz"}, "weights_sha256: Expected"),
+        ({"epochs_trained": 9}, "the curve has 2 epochs, of 2, trained 9"),
+        ({"identity": {"epochs": 2}}, "row_hash is 0+, but that of its row is"),
+        ({"alignment": [1]}, "alignment: Expected `object | null`"),
     ],
 )
 def test_a_broken_record_is_named_with_its_fault(tmp_path, record, change, fault):
     path = records.save(tmp_path, record())
     path.write_text(json.dumps(record(change)))
-    with pytest.raises(UserError, match=f"{path.name}: .*{fault}"):
+    with pytest.raises(UserError, match=f"{path.name}.*: .*{fault}"):
         records.load(tmp_path)
+
+
+def hashed(record, **identity):
+    """A record whose row_hash is that of its identity."""
+    return record(identity=identity, row_hash=hash_of(identity))
+
+
+def test_a_row_is_what_its_hash_stands_for(tmp_path, record):
+    good = hashed(record, epochs=2, network={"name": "mlp", "hidden": [1024]})
+    path = records.save(tmp_path, good)
+    assert records.load(tmp_path) == [good]
+    for change in ({"row.epochs": 3}, {"row.network.hidden": [9]}, {"row.network": {"name": "x"}}):
+        path.write_text(
+            json.dumps(record(change, **{k: good[k] for k in ("identity", "row_hash")}))
+        )
+        with pytest.raises(UserError, match=r"row\.\w+ is not what its row_hash stands for"):
+            records.load(tmp_path)
+
+
+def test_a_record_under_another_ones_name_is_refused(tmp_path, record):
+    path = records.save(tmp_path, record())
+    path.rename(path.with_name(path.name.replace("s0", "s1")))
+    with pytest.raises(UserError, match=r"s1\.json holds row 0+ seed 0"):
+        records.find(tmp_path, "0" * 12, 1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "\x00\x01", "null"])

@@ -20,7 +20,9 @@ def test_every_group_is_drawn(tmp_path, record):
         record(seed=1),
         record({"row.algorithm.name": "fa"}, row_hash="1" * 12, alignment=angles),
         record(tp, row_hash="2" * 12, status="diverged", metrics={}),
-        record({"dataset.name": "cifar10", "curve": []}, row_hash="3" * 12),
+        record(
+            {"dataset.name": "cifar10", "row.data.name": "cifar10", "curve": []}, row_hash="3" * 12
+        ),
         record({"environment.device_name": "GPU"}, row_hash="4" * 12),
     ]
     for one in made:

@@ -16,7 +16,7 @@ TEST = {  # rule -> accuracies of the seeds 0, 1, ..; None is a seed that diverg
 }
 
 
-def study(rule, chosen, when="2026-01-02"):
+def study(rule, chosen, when="2026-01-02T00:00:00Z"):
     trials = [
         {
             "setting": {"optim.lr": lr},
@@ -94,7 +94,7 @@ def test_a_value_at_the_end_of_its_range_is_said(results):
 
 @pytest.mark.parametrize("title", ["a", "z"])  # before and after the other in the folder
 def test_of_two_studies_of_a_rule_the_newer_counts(results, title):
-    older = study("dfa", chosen=0.0011, when="2026-01-01") | {"title": title}
+    older = study("dfa", chosen=0.0011, when="2026-01-01T00:00:00Z") | {"title": title}
     studies.save(results, older)
     write_equal(results)
     page = (results / "tables" / "equal.md").read_text()
@@ -123,11 +123,14 @@ def test_edges_of_ranges(option, value, edge):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"schema": 2}, "schema is 2"),
-        ({"space": None}, "space is None"),
-        ({"trials": []}, "no trials"),
+        ({"schema": 2}, "schema: Invalid enum value 2"),
+        ({"space": None}, "space: Expected `object`"),
+        ({"trials": []}, "trials: Expected `array` of length >= 1"),
         ({"space": {"other": "0:1"}}, "trial 0 does not set"),
-        ({"trials": [{"setting": {"optim.lr": 1}, "status": "fine"}]}, "status 'fine'"),
+        ({"space": {"optim.lr": "1:0"}}, "the space of optim.lr is '1:0', neither"),
+        ({"space": {"optim.lr": "0:1:log"}}, "the space of optim.lr is '0:1:log', neither"),
+        ({"space": {"optim.lr": "0.2:1"}}, "trial 0 sets optim.lr to 0.1, outside 0.2:1"),
+        ({"trials": [{"setting": {"optim.lr": 1}, "status": "fine"}]}, "trials"),
     ],
 )
 def test_a_broken_study_is_one_line(tmp_path, fault, said):
@@ -135,6 +138,13 @@ def test_a_broken_study_is_one_line(tmp_path, fault, said):
     with pytest.raises(UserError, match=said) as error:
         studies.load(tmp_path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_study_of_another_title_than_its_file_is_refused(tmp_path):
+    path = studies.save(tmp_path, study("bp", chosen=0.1))
+    path.rename(path.with_name("other.json"))
+    with pytest.raises(UserError, match=r"other\.json: it is titled mnist-mlp-bp-equal-x"):
+        studies.load(tmp_path)
 
 
 def test_one_table_is_printed_where_it_is_asked_for(results):

@@ -15,7 +15,7 @@ from benchmark.cli import _bench_front, main
 from benchmark.errors import UserError
 from benchmark.suite.records import studies
 from benchmark.suite.records.places import CONFIGS
-from benchmark.suite.rows.parse import Names, read_config
+from benchmark.suite.rows.parse import Names, read_named
 from benchmark.suite.run.bench import rows_to_run
 from benchmark.suite.run.search import Search
 from benchmark.suite.run.space import parse_space, space_text
@@ -128,7 +128,7 @@ def test_kinds_of_ranges():
 @pytest.mark.parametrize("path", (CONFIGS / "tune").glob("*.yaml"), ids=lambda path: path.stem)
 def test_every_space_of_the_suite_fits_its_algorithm(path):
     names = Names(path.stem, "mnist5k", "mlp")
-    search = Search(names, read_config(names.default_config), [], [], "test")
+    search = Search(names, read_named(names, names.default_config), [], [], "test")
     assert set(search.space) == set(yaml.safe_load(path.read_text()))
 
 

@@ -67,7 +67,7 @@ def hidden_layers(network: Mapping[str, Any]) -> int | None:
 
 def _short(network: Mapping[str, Any]) -> str:
     sizes = [_sizes(network[key]) for key in SIZES if network.get(key) is not None]
-    return " ".join([network["name"], *sizes, network.get("activation") or ""]).strip()
+    return " ".join([network["name"], *sizes, str(network.get("activation") or "")]).strip()
 
 
 def _sizes(value: Any) -> str:

@@ -6,14 +6,21 @@ by likeness. Ids read ``<paper>/<dataset>/<network>/<algorithm>[/<variant>]``.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from benchmark.errors import UserError
 from benchmark.registry import nearest
 from benchmark.suite.records.places import PUBLISHED
+from benchmark.suite.records.reading import read_csv, typed
+from benchmark.suite.records.schema import Text
+
+DECIMAL = r"\d{1,9}(\.\d{1,9})?"
+RATES = ("test_", "train_", "adv_")
 
 
 @dataclass(frozen=True)
@@ -27,20 +34,30 @@ class Cell:
     ``unverified`` (from memory).
     """
 
-    cell: str
-    paper_key: str
-    table: str
-    dataset: str
-    architecture: str
-    algorithm: str
-    variant: str
-    metric: str
-    value: str
-    std: str
-    n_seeds: str
-    published_epochs: str
-    status: str
-    paper: str
+    cell: Annotated[str, Meta(pattern=r"\A[a-z0-9_]+(/[^/\s]+)+\Z")]
+    paper_key: Annotated[str, Meta(pattern=r"\A[a-z0-9_]+\Z")]
+    table: Text
+    dataset: Text
+    architecture: Text
+    algorithm: Text
+    variant: Text
+    metric: Literal[
+        "test_acc", "test_err", "train_err", "test_acc_top5", "test_err_top5", "adv_acc",
+        "generations", "evaluations", "hidden_nodes",
+    ]  # fmt: skip
+    value: Annotated[str, Meta(pattern=rf"\A{DECIMAL}( to {DECIMAL})?\Z")]
+    std: Annotated[str, Meta(pattern=rf"\A({DECIMAL})?\Z")]
+    n_seeds: Annotated[str, Meta(pattern=r"\A([1-9]\d{0,8})?\Z")]
+    published_epochs: Annotated[str, Meta(pattern=r"\A([1-9]\d{0,8})?\Z")]
+    status: Literal["verified", "unverified"]
+    paper: Text
+
+    def __post_init__(self) -> None:
+        if self.metric.startswith(RATES) and not all(x <= 100 for x in self._numbers()):
+            raise ValueError(f"value {self.value} is no percentage")
+
+    def _numbers(self) -> list[float]:
+        return [float(x) for x in self.value.split(" to ")]
 
     @property
     def number(self) -> float:
@@ -57,7 +74,7 @@ class Cell:
         Raises:
             UserError: the cell is no single rate (a count, a range).
         """
-        if not self.metric.startswith(("test_", "train_", "adv_")):
+        if not self.metric.startswith(RATES):
             raise UserError(f"published cell {self.cell} is a number of {self.metric}, no rate")
         return 100 - self.number if "_acc" in self.metric else self.number
 
@@ -93,10 +110,24 @@ class Cell:
         return f"{self.paper}, {self.table}"
 
 
+class _Paper(Struct):
+    paper_key: Text
+    short: Text
+    year: Text
+
+
 @cache
 def papers(folder: Path = PUBLISHED) -> dict[str, str]:
-    """Key -> authors and year of all papers. Raises UserError where the file is missing."""
-    return {p["paper_key"]: f"{p['short']} {p['year']}".strip() for p in _rows(folder, "papers")}
+    """Key -> authors and year of all papers.
+
+    Raises:
+        UserError: the file is missing or broken.
+    """
+    try:
+        lines = [typed(line, _Paper) for line in _rows(folder, "papers")]
+    except UserError as error:
+        raise UserError(f"{folder / 'papers.csv'}: {error}") from error
+    return {line.paper_key: f"{line.short} {line.year}".strip() for line in lines}
 
 
 @cache
@@ -110,8 +141,8 @@ def cells(folder: Path = PUBLISHED) -> dict[str, Cell]:
     table: dict[str, Cell] = {}
     for line in _rows(folder, "cells"):
         try:
-            cell = Cell(**line, paper=names[line["paper_key"]])
-        except (KeyError, TypeError) as error:
+            cell = typed(line | {"paper": names.get(line.get("paper_key", ""))}, Cell)
+        except UserError as error:
             raise UserError(f"{folder / 'cells.csv'}: bad line {line}: {error}") from error
         if cell.cell in table:
             raise UserError(f"{folder / 'cells.csv'}: the id {cell.cell} stands twice")
@@ -136,8 +167,4 @@ def lookup(cell_id: str, folder: Path = PUBLISHED) -> Cell:
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, str]]:
-    try:
-        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"cannot read the published numbers: {error}") from error
+    return read_csv(folder / f"{name}.csv", "published numbers")

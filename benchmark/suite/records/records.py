@@ -5,38 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.suite.records.files import read_json, write_atomically
+from benchmark.suite.records import schema
+from benchmark.suite.records.files import write_atomically
+from benchmark.suite.records.reading import read_json, typed
 
 Record = dict[str, Any]
-SCHEMA = 1
-NUMBER = (int, float)
-TEXT = (str,)
-
-REQUIRED: dict[str, tuple[type, ...]] = {
-    "schema": (int,),
-    "row": (dict,),
-    "row.algorithm.name": TEXT,
-    "row.network.name": TEXT,
-    "row.data.name": TEXT,
-    "row.epochs": (int,),
-    "row_hash": TEXT,
-    "seed": (int,),
-    "status": TEXT,
-    "dataset.name": TEXT,
-    "dataset.train": (int,),
-    "dataset.val": (int,),
-    "dataset.test": (int,),
-    "metrics": (dict,),
-    "curve": (list,),
-    "cost": (dict,),
-    "environment.device": TEXT,
-    "finished": TEXT,
-}
 
 
 def load(results: Path) -> list[Record]:
@@ -63,8 +41,13 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file cannot be read, or is no valid record; the file and the fault are named.
     """
-    record: Record = read_json(path, "record", _faults, "rerun")
-    return record
+    content = read_json(path, "record")
+    try:
+        return _checked(content)
+    except UserError as error:
+        raise UserError(
+            f"broken record {path}: {error}; restore the file or remove it and rerun"
+        ) from error
 
 
 def by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -99,9 +82,20 @@ def newest(group: Iterable[Record]) -> Record:
 
 
 def find(results: Path, row_hash: str, seed: int) -> Record | None:
-    """The record of a run, or None where it has not been done yet."""
+    """The record of a run, or None where it has not been done yet.
+
+    Raises:
+        UserError: it is broken, or that of another run under this one's name.
+    """
     path = _path(results, row_hash, seed)
-    return read(path) if path else None
+    if path is None:
+        return None
+    record = read(path)
+    if (record["row_hash"], record["seed"]) != (row_hash, seed):
+        raise UserError(
+            f"{path} holds row {record['row_hash']} seed {record['seed']}: name it so, or remove it"
+        )
+    return record
 
 
 def _path(results: Path, row_hash: str, seed: int) -> Path | None:
@@ -118,9 +112,10 @@ def save(results: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
         ValueError: the record does not follow the schema.
     """
     record = _finite(record)
-    fault = next(_faults(record), None)
-    if fault:
-        raise ValueError(f"not a record: {fault}")
+    try:
+        _checked(record)
+    except UserError as error:
+        raise ValueError(f"not a record: {error}") from error
     path = results / "records" / file_name(record)
     old = _path(results, record["row_hash"], record["seed"])
     if old and not overwrite:
@@ -158,58 +153,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _is(value: Any, types: tuple[type, ...]) -> bool:
-    return isinstance(value, types) and not isinstance(value, bool)
-
-
-def _faults(record: Any) -> Iterator[str]:
-    """What is wrong with a record, most telling first."""
-    if not isinstance(record, dict):
-        yield "it is not a JSON object"
-        return
-    if record.get("schema") != SCHEMA:
-        yield f"schema is {record.get('schema')!r}, this version reads {SCHEMA}"
-    for field, types in REQUIRED.items():
-        value: Any = record
-        for key in field.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        if value is None:
-            yield f"{field} is missing"
-        elif not _is(value, types):
-            yield f"{field} is {value!r}, not of type {types[0].__name__}"
-    yield from _value_faults(record)
-
-
-def _value_faults(record: Record) -> Iterator[str]:
-    row = record["row"]
-    for field in ("variant", "published"):
-        if not isinstance(row.get(field, ""), str | None):
-            yield f"row.{field} is {row[field]!r}, not a string"
-    if not re.fullmatch(r"[0-9a-f]{12}", record["row_hash"]):
-        yield f"row_hash is {record['row_hash']!r}, not 12 hexadecimal digits"
-    if record["status"] not in ("ok", "diverged"):
-        yield f"status is {record['status']!r}, neither ok nor diverged"
-    tables = {"metrics": record["metrics"], "cost": record["cost"]}
-    tables |= {f"curve[{i}]": point for i, point in enumerate(record["curve"])}
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            yield f"{name} is not an object"
-            return
-        for key, value in table.items():
-            if value is None:
-                continue
-            if not _is(value, NUMBER) or not math.isfinite(value):
-                yield f"{name}.{key} is {value!r}, not a finite number or null"
-            elif "_acc" in key and not 0 <= value <= 100:
-                yield f"{name}.{key} is {value!r}, not a percentage"
-        if name.startswith("curve") and not _is(table.get("epoch"), (int,)):
-            yield f"{name}.epoch is not an integer"
-    alignment = record.get("alignment") or {}
-    if not isinstance(alignment, dict):
-        yield "alignment is not an object"
-        return
-    for layer, angles in alignment.items():
-        if not isinstance(angles, list) or not all(
-            isinstance(point, list) and len(point) == 2 for point in angles
-        ):
-            yield f"alignment of {layer} is not a list of [epoch, degrees]"
+def _checked(content: Any) -> Record:
+    """A record's content. Raises UserError with what is wrong with it."""
+    record = typed(content, schema.Record)
+    if fault := next(schema.nonsense(record), None):
+        raise UserError(fault)
+    return content  # type: ignore[no-any-return]

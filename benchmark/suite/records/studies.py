@@ -13,17 +13,49 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from benchmark.suite.records.files import read_json, write_atomically
+from msgspec import Meta, Struct
+
+from benchmark.errors import UserError
+from benchmark.suite.records.files import write_atomically
+from benchmark.suite.records.reading import read_json, typed
+from benchmark.suite.records.schema import (
+    Finite,
+    Hash,
+    Int,
+    Percent,
+    Plain,
+    Row,
+    Seed,
+    Single,
+    Text,
+    Time,
+    row_faults,
+)
 
 Study = dict[str, Any]
 Trial = dict[str, Any]
 SCHEMA = 1
-STATUSES = ("ok", "diverged", "at chance")
-FIELDS: dict[str, type] = {
-    "title": str, "row": dict, "space": dict, "seeds": list, "search_seed": int, "trials": list,
-}  # fmt: skip
+
+
+class _Trial(Struct):
+    setting: dict[str, bool | Int | Finite | Plain]
+    row_hash: Hash
+    status: Literal["ok", "diverged", "at chance"]
+    val_acc: Percent
+    finished: Time
+    environment: dict[str, Single] = {}
+
+
+class _Study(Struct):
+    schema: Literal[1]
+    title: Annotated[str, Meta(pattern=r"\A[a-z0-9_][a-z0-9_.-]*\Z")]
+    row: Row
+    space: dict[Text, Text]
+    seeds: Annotated[list[Seed], Meta(min_length=1)]
+    search_seed: Int
+    trials: Annotated[list[_Trial], Meta(min_length=1)]
 
 
 def load(results: Path) -> list[Study]:
@@ -45,8 +77,14 @@ def read(path: Path) -> Study:
     Raises:
         UserError: the file cannot be read, or is no valid study; the file and the fault are named.
     """
-    study: Study = read_json(path, "study", _faults, "search")
-    return study
+    content: Study = read_json(path, "study")
+    try:
+        fault = next(_faults(typed(content, _Study), path), None)
+    except UserError as error:
+        fault = str(error)
+    if fault:
+        raise UserError(f"broken study {path}: {fault}; restore the file or remove it and search")
+    return content
 
 
 def save(results: Path, study: Mapping[str, Any]) -> Path:
@@ -73,7 +111,7 @@ def at_the_edge(study: Mapping[str, Any], trial: Trial, margin: float = 0.05) ->
             continue
         low, high, *scale = text.split(":")
         ends, value = [float(low), float(high)], float(trial["setting"][option])
-        if scale == ["log"]:
+        if scale:
             ends, value = [math.log(end) for end in ends], math.log(value)
         place = (value - ends[0]) / (ends[1] - ends[0])
         if not margin < place < 1 - margin:
@@ -81,26 +119,40 @@ def at_the_edge(study: Mapping[str, Any], trial: Trial, margin: float = 0.05) ->
     return found
 
 
-def _faults(study: Any) -> Iterator[str]:
-    """What is wrong with a study, most telling first."""
-    if not isinstance(study, dict):
-        yield "it is not a JSON object"
-        return
-    if study.get("schema") != SCHEMA:
-        yield f"schema is {study.get('schema')!r}, this version reads {SCHEMA}"
-    for field, kind in FIELDS.items():
-        if not isinstance(study.get(field), kind):
-            yield f"{field} is {study.get(field)!r}, not of type {kind.__name__}"
-    if not study["trials"]:
-        yield "it has no trials"
-    for n, trial in enumerate(study["trials"]):
-        if set(trial.get("setting", ())) != set(study["space"]):
+def _faults(study: _Study, path: Path) -> Iterator[str]:
+    """What does not agree in a study whose fields are all well by themselves."""
+    if study.title != path.stem:
+        yield f"it is titled {study.title}"
+    yield from row_faults(study.row)
+    ranges = {}
+    for option, text in study.space.items():
+        try:
+            ranges[option] = _range(text)
+        except ValueError:
+            yield f"the space of {option} is {text!r}, neither low:high, low:high:log nor a,b,c"
+    for n, trial in enumerate(study.trials):
+        if trial.setting.keys() != study.space.keys():
             yield f"trial {n} does not set what the space names"
-        if trial.get("status") not in STATUSES:
-            yield f"trial {n} has the status {trial.get('status')!r}"
-        value = trial.get("val_acc")
-        if not isinstance(value, int | float) or not 0 <= value <= 100:
-            yield f"trial {n} has val_acc {value!r}, not a percentage"
-        for field in ("row_hash", "finished"):
-            if not isinstance(trial.get(field), str):
-                yield f"trial {n} has no {field}"
+        for option, value in trial.setting.items():
+            if not _allows(ranges[option], value):
+                yield f"trial {n} sets {option} to {value!r}, outside {study.space[option]}"
+
+
+def _range(text: str) -> tuple[float, float] | None:
+    """Both ends of ``low:high[:log]``; None for choices. Raises ValueError for another form."""
+    if ":" not in text:
+        return None
+    low, high, *scale = text.split(":")
+    ends = float(low), float(high)
+    if not -math.inf < ends[0] < ends[1] < math.inf or scale not in ([], ["log"]):
+        raise ValueError
+    if scale and ends[0] <= 0:
+        raise ValueError
+    return ends
+
+
+def _allows(ends: tuple[float, float] | None, value: Any) -> bool:
+    if ends is None:
+        return True
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and ends[0] <= value <= ends[1]

@@ -29,6 +29,7 @@ NETS: dict[str, tuple[str, type]] = {  # for rules that need a network that ..
     "settles": ("hopfield", Hopfield),
     "samples": ("rbm", RBM),
 }
+NAMES = ("algorithm", "dataset", "network")
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -61,11 +62,14 @@ def choices(front: Namespace) -> list[Choice]:
     Raises:
         UserError: for an unknown name, a bad file, a folder without rows, or files beside names.
     """
+    for option in NAMES:
+        if (getattr(front, option) or "").endswith(SUFFIXES):
+            raise UserError(f"--{option} takes a name: files of whole rows go to --config")
     return _in_files(front) if front.config else _by_names(front)
 
 
 def _in_files(front: Namespace) -> list[Choice]:
-    for option in ("algorithm", "dataset", "network"):
+    for option in NAMES:
         if getattr(front, option) is not None:
             raise UserError(f"--config gives whole rows: leave out --{option}, or --config")
     files = [file for path in front.config for file in rows_in(find(path))]
@@ -88,19 +92,24 @@ def rows_in(path: Path) -> list[Path]:
 
 
 def _by_names(front: Namespace) -> list[Choice]:
-    asked = (front.algorithm or DEFAULT.algorithm).split(",")
+    asked = _given(front.algorithm, DEFAULT.algorithm).split(",")
     chosen = []
     for algorithm in list(ALGORITHMS) if asked == ["all"] else asked:
         if asked == ["all"] and not _may_train(algorithm, front.network):
             kind = needs(ALGORITHMS[algorithm])
             rank_zero_only(print)(f"{algorithm} needs a network that {kind}: left out")
             continue
-        network = front.network or _own_network(algorithm) or DEFAULT.network
-        names = Names(algorithm, front.dataset or DEFAULT.dataset, network)
+        network = _given(front.network, _own_network(algorithm) or DEFAULT.network)
+        names = Names(algorithm, _given(front.dataset, DEFAULT.dataset), network)
         names.check()
         said = [f"--algorithm={algorithm}", f"--dataset={names.dataset}", f"--network={network}"]
         chosen.append(Choice(names, names.default_config, read_default(names), said))
     return chosen
+
+
+def _given(name: str | None, usual: str) -> str:
+    """What was asked for, also where that is empty and hence unknown."""
+    return usual if name is None else name
 
 
 def _own_network(algorithm: str) -> str | None:

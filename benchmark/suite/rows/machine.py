@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
 
 from benchmark.errors import UserError
+from benchmark.options import Count, NotNegative, check
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,14 @@ class Machine:
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int = 1
-    nodes: int = 1
-    checkpoint_seconds: float = 10.0
+    devices: Count = 1
+    nodes: Count = 1
+    checkpoint_seconds: NotNegative = 10.0
     replay: bool = True
 
     def check(self) -> None:
-        """Raise UserError for devices that are not there."""
-        if self.devices < 1 or self.nodes < 1:
-            raise UserError("devices and nodes must be at least 1")
+        """Raise UserError for a number out of its range, or devices that are not there."""
+        check(Machine, asdict(self), "machine.")
         gpus = torch.cuda.device_count()
         if self.accelerator == "gpu" and gpus == 0:
             raise UserError("accelerator gpu: no GPU here; use accelerator=cpu")

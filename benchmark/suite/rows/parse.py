@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmark.algorithms import ALGORITHMS
@@ -28,7 +27,9 @@ from benchmark.measure import Measure
 from benchmark.networks import NETWORKS
 from benchmark.suite.records import published
 from benchmark.suite.records.places import CONFIGS
+from benchmark.suite.records.reading import parse_yaml, read_json, read_yaml
 from benchmark.suite.records.records import slug
+from benchmark.suite.records.schema import HUGE
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Precision, Row
 
@@ -64,7 +65,10 @@ def own_configs(algorithm: str) -> Path:
     return CONFIGS if algorithm in ALGORITHMS else Path("configs")
 
 
-GROUPS = {"algorithm", "data", "network", "optim"}
+CHOSEN_BY = {"algorithm": "--algorithm", "data": "--dataset", "network": "--network"}
+GROUPS = {*CHOSEN_BY, "optim"}
+GROUPED = {*GROUPS, "machine", "measure"}
+MOST_SEEDS = 10_000
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -73,17 +77,9 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         UserError: for a missing file, or one that is no mapping of options, each given once.
     """
-    kind = "JSON" if path.suffix == ".json" else "YAML"
-    try:
-        text = path.read_text(encoding="utf-8")
-        config = json.loads(text) if kind == "JSON" else yaml.load(text, _Once)
-    except OSError as error:
-        raise UserError(f"cannot read config {path}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path} is not valid {kind}: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise UserError(f"{path} is not valid {kind}: it is nested too deep") from error
-    if kind == "JSON" and isinstance(config, dict):
+    as_json = path.suffix == ".json"
+    config = read_json(path, "config") if as_json else read_yaml(path, "config")
+    if as_json and isinstance(config, dict):
         config = config.get("row", config)
     if not (isinstance(config, dict) and all(isinstance(key, str) for key in config)):
         raise UserError(f"{path} is not a mapping of options")
@@ -91,18 +87,6 @@ def read_config(path: Path) -> dict[str, Any]:
         if not isinstance(config[group], dict):
             raise UserError(f"{path}: {group} is {config[group]!r}, not a mapping of options")
     return config
-
-
-class _Once(yaml.SafeLoader):
-    """YAML in which a mapping has each key once: of two, the first would be lost in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for twice in (
-            key for k, key in enumerate(keys) if key.value in {o.value for o in keys[:k]}
-        ):
-            raise yaml.YAMLError(f"{twice.value!r} stands twice, {str(twice.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
 
 
 def read_named(names: Names, path: Path | None) -> dict[str, Any]:
@@ -151,7 +135,8 @@ def row_parser(names: Names) -> ArgumentParser:
     names.check()
     parser = ArgumentParser(prog="python -m benchmark bench", exit_on_error=False, description=(
         "Train a learning algorithm, record it, and rank it. Choose with --algorithm, --dataset "
-        "and --network; everything below is an option of that choice."),
+        "and --network; everything below is an option of that choice. A group's options can also "
+        "be given as one: --optim '{name: adam, lr: 0.001}', or as a YAML file: --optim FILE."),
         print_config=None)  # fmt: skip
     base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
     _add_options(parser, ALGORITHMS[names.algorithm], "algorithm", base)
@@ -160,7 +145,7 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_argument("--network.name", default=names.network, help="the network")
     _add_options(parser, DATASETS[names.dataset], "data", set())
     parser.add_argument("--data.name", default=names.dataset, help="the dataset")
-    parser.add_class_arguments(Optim, "optim")
+    _add_options(parser, Optim, "optim", set())
     parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
     parser.add_argument("--adversarial_eps", type=float, default=0.0, help=(
         "learn from x + eps sign(dJ/dx) instead of the inputs x"))  # fmt: skip
@@ -169,16 +154,22 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
     parser.add_argument("--variant", type=str, default="", help="a label in the tables")
     parser.add_argument("--published", type=str, default="", help="published cell to compare with")
-    parser.add_class_arguments(Machine, "machine")
-    parser.add_class_arguments(Measure, "measure")
+    _add_options(parser, Machine, "machine", set())
+    _add_options(parser, Measure, "measure", set())
     parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
     return parser
 
 
 def _add_options(parser: ArgumentParser, cls: type, group: str, skip: set[str]) -> None:
-    """A class's options but ``skip``. Raises UserError for one without type and default."""
+    """A class's options but ``skip``, each by itself: no option takes the whole group.
+
+    Raises:
+        UserError: for an option without type and default.
+    """
+    title = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+    options: Any = parser.add_argument_group(title, name=group)
     try:
-        parser.add_class_arguments(cls, group, skip=skip)
+        options.add_class_arguments(cls, group, as_group=False, skip=skip)
     except ValueError as error:
         raise UserError(
             f"{cls.__module__}:{cls.__name__}: {' '.join(str(error).split())}"
@@ -191,9 +182,11 @@ def parse(
     """Options from a config file, overridden by the command line.
 
     Raises:
-        UserError: in one line, for an unknown option (near names listed) or an ill-typed value.
+        UserError: in one line, for an unknown option (near names listed), an ill-typed value, or
+            another algorithm, network or data set than the parser is for.
     """
     known = list(parser.get_defaults().keys(branches=True))
+    args = _one_by_one(args)
     leaves = tuple(f"{k}." for k, _ in parser.get_defaults().items())  # may hold a group or None
     for key in _flatten(config):
         if key not in known and not key.startswith(leaves):
@@ -205,9 +198,41 @@ def parse(
             raise UserError(f"unknown option --{key}{_hint(key, known)}")
     try:
         base = parser.parse_object(dict(config)) if config else parser.get_defaults()
-        return parser.parse_args(args, namespace=base)
+        options = parser.parse_args(args, namespace=base)
     except (ArgumentError, OverflowError, RecursionError) as error:
         raise UserError(" ".join(str(error).replace("typing.", "").split())) from error
+    for group, option in CHOSEN_BY.items():
+        name, chosen = options[group].name, parser.get_default(f"{group}.name")
+        if name != chosen:
+            raise UserError(f"--{group}.name is {name}, of a row of {chosen}: choose with {option}")
+    return options
+
+
+def _one_by_one(args: list[str]) -> list[str]:
+    """The command line with each group that is given whole as its options.
+
+    Raises:
+        UserError: a group is given by something else than a mapping, or the file of one.
+    """
+    single: list[str] = []
+    words = iter(args)
+    for word in words:
+        option, equals, value = word.partition("=")
+        if option not in {f"--{group}" for group in GROUPED}:
+            single.append(word)
+            continue
+        value = value if equals else next(words, "")
+        is_file = value.endswith((".yaml", ".yml", ".json"))
+        given = read_yaml(Path(value), option) if is_file else parse_yaml(value, option)
+        if not isinstance(given, dict):
+            raise UserError(
+                f"{option} is {value!r}: it takes a mapping, such as {{name: value}}, or its file"
+            )
+        for key, x in given.items():
+            single.append(
+                f"{option}.{key}={x if isinstance(x, str) else json.dumps(x, default=str)}"
+            )
+    return single
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -249,10 +274,15 @@ def read_row(names: Names, path: Path | None, args: list[str]) -> Row:
 
 def seeds_of(options: Namespace) -> list[int]:
     """The seeds asked for: n stands for 0 .. n-1. Raises UserError where there are none."""
-    seeds = options.seeds
-    seeds = list(range(seeds)) if isinstance(seeds, int) else sorted(set(seeds))
-    if not seeds or seeds[0] < 0:
-        raise UserError("seeds: give how many (at least 1), or a list like [0,1,2]")
+    asked = options.seeds
+    how_many = asked if isinstance(asked, int) else len(asked)
+    if not 1 <= how_many <= MOST_SEEDS:
+        raise UserError(
+            f"seeds: give how many (1 to {MOST_SEEDS}), or a list like [0,1,2] of as many"
+        )
+    seeds = list(range(asked)) if isinstance(asked, int) else sorted(set(asked))
+    if not 0 <= seeds[0] <= seeds[-1] <= HUGE:
+        raise UserError(f"seeds {asked}: each is a number from 0 to {HUGE}")
     return seeds
 
 

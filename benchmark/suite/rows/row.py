@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,13 +12,16 @@ from benchmark.credit.losses import Loss
 from benchmark.data import DATASETS
 from benchmark.engine.optim import Optim
 from benchmark.engine.stop import Stop
+from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.options import Count, NotNegative, check
 from benchmark.streams import stream
+from benchmark.suite.records.schema import hash_of
 from benchmark.suite.rows.identity import constructor_hints, dataclass_in, differing
 
 Precision = Literal["32-true", "bf16-mixed", "64-true"]
 Options = dict[str, Any]
+LABEL = 100  # characters of one: file names hold it too
 
 # Where data lie and how they are fetched changes no result, so it is no part of a row's identity.
 PLACES = ("root", "cache", "steps_per_call", "num_workers")
@@ -64,6 +65,10 @@ class Row:
         check(Stop, self.stop or {}, "stop.")
         check(Row, {"epochs": self.epochs, "adversarial_eps": self.adversarial_eps})
         Optim(**self.optim)
+        for label in ("variant", "published"):
+            text = getattr(self, label)
+            if len(text) > LABEL or not text.isprintable():
+                raise UserError(f"{label} is {text!r}: one line of {LABEL} characters at most")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -82,8 +87,7 @@ class Row:
     @cached_property
     def hash(self) -> str:
         """12 hex digits that stand for the :attr:`identity`."""
-        text = json.dumps(self.identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hash_of(self.identity)
 
     @property
     def title(self) -> str:

@@ -72,17 +72,18 @@ def _job(choice: Choice, args: list[str]) -> Job:
     parser = row_parser(choice.names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
     options = parse(parser, choice.config, args, choice.source)
-    if options.print_config:
-        del options["print_config"]
-        print(parser.dump(options))
-        raise SystemExit(0)
+    row, seeds = to_row(options), seeds_of(options)
     machine = Machine(**options.machine.as_dict())
     machine.check()
     measure = Measure(**options.measure.as_dict())
     check(Measure, dataclasses.asdict(measure), "measure.")
+    if options.print_config:
+        del options["print_config"]
+        print(parser.dump(options))
+        raise SystemExit(0)
     made_by = origin(choice.path, args, options)
     made_by["options"] = choice.said + made_by["options"]
-    return Job(to_row(options), seeds_of(options), machine, measure, made_by)
+    return Job(row, seeds, machine, measure, made_by)
 
 
 def _baseline(job: Job) -> Job:

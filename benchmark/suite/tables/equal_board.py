@@ -14,7 +14,7 @@ from benchmark.suite.records.files import write_atomically
 from benchmark.suite.records.records import Record, by_row, load
 from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.intervals import Paired, holm, paired, sample_mean, sample_sd
-from benchmark.suite.tables.markup import markdown_table
+from benchmark.suite.tables.markup import markdown, markdown_table
 
 VARIANT = "equal"  # of the rows and studies of the board
 CONV = ("vgg", "hopfield_conv")
@@ -82,7 +82,7 @@ def write_equal(results: Path, only: str | None = None) -> str:
         ]
         rows += cells
         name = f"{dataset}-conv" if conv else dataset
-        pages[name] = f"## {dataset}, {TITLES[conv]}\n\n{_page(rules, cells)}\n"
+        pages[name] = f"## {markdown(dataset)}, {TITLES[conv]}\n\n{_page(rules, cells)}\n"
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -109,11 +109,16 @@ def lines(board: Iterable[studies.Study], records: Iterable[Record]) -> Iterable
             *names,
             len(study["trials"]),
             len(seeds),
-            {r["seed"]: r["metrics"]["val_acc"] for r in good},
-            {r["seed"]: r["metrics"]["test_acc"] for r in good},
+            _by_seed(good, "val_acc"),
+            _by_seed(good, "test_acc"),
             studies.at_the_edge(study, best),
             _setting(study, best),
         )
+
+
+def _by_seed(records: Iterable[Record], metric: str) -> dict[int, float]:
+    measured = {record["seed"]: record["metrics"].get(metric) for record in records}
+    return {seed: value for seed, value in measured.items() if value is not None}
 
 
 def _setting(study: studies.Study, best: studies.Trial) -> str:
@@ -179,7 +184,8 @@ def _page(rules: list[Line], cells: list[dict[str, str]]) -> str:
         ]
         for rule, cell in zip(rules, cells, strict=True)
     ]
-    chosen = "\n".join(f"- {rule.algorithm}: {rule.setting}." for rule in rules)
+    chosen = "\n".join(f"- {markdown(f'{rule.algorithm}: {rule.setting}.')}" for rule in rules)
+    rows = [[markdown(cell) for cell in row] for row in rows]
     return f"{markdown_table(headers, rows)}\n\nChosen settings:\n\n{chosen}"
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmark.errors import UserError
 from benchmark.registry import nearest
 from benchmark.suite.records.places import CONFIGS, PUBLISHED
 from benchmark.suite.records.published import lookup
+from benchmark.suite.records.reading import read_yaml
 
 TABLES = PUBLISHED / "tables"
 STATISTICS = ("test_last", "test_best_val", "train_last", "top5_last")
@@ -118,12 +117,7 @@ def read(paper: str, folder: Path = TABLES) -> Manifest:
     path = folder / f"{paper}.yaml"
     if paper not in papers(folder):
         raise UserError(f"no tables of paper {paper!r}: {nearest(paper, papers(folder))}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "the tables")
     try:
         return _manifest(content, paper)
     except UserError as error:

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-MARKDOWN = str.maketrans(
-    {c: f"\\{c}" for c in "\\`*[]|~#"} | {"<": "&lt;", ">": "&gt;"} | {"\n": " "}
-)
+BREAKS = {c: " " for c in (*range(32), *range(127, 160), 0x2028, 0x2029)}  # of lines, or unseen
+MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|~#"} | {"<": "&lt;", ">": "&gt;"} | BREAKS)
 TEX = str.maketrans(
     {c: f"\\{c}" for c in "{}$&#%_"}
     | {"\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}"}
     | {"<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", '"': "\\textquotedbl{}"}
     | {"±": "$\\pm$", "†": "$\\dagger$", "‡": "$\\ddagger$", "×": "$\\times$", "−": "$-$"}
-    | {"[": "{[}", "]": "{]}", "\n": " "}
+    | {"[": "{[}", "]": "{]}"}
+    | BREAKS
 )
 
 

@@ -54,7 +54,8 @@ def to_terminal(tables: Iterable[Compared]) -> str:
 
 def to_tex(title: str, tables: Iterable[Compared]) -> str:
     r"""``<paper>.tex``: one ``table`` each, to be read with ``\input`` (needs booktabs)."""
-    parts = [f"% {title}: measured beside published. Generated; needs \\usepackage{{booktabs}}."]
+    head = " ".join(title.split())  # a comment ends with its line
+    parts = [f"% {head}: measured beside published. Generated; needs \\usepackage{{booktabs}}."]
     for compared in tables:
         headers, rows = _layout(compared, tex, r"\\", r"\\")
         lines = [" & ".join([row[0], *map(_stack, row[1:])]) + r" \\" for row in rows]

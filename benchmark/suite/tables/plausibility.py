@@ -13,6 +13,7 @@ from dataclasses import asdict
 from functools import cache
 
 from benchmark.suite.records.places import PUBLISHED
+from benchmark.suite.records.reading import read_csv
 from benchmark.traits import Traits
 
 FILE = PUBLISHED / "algorithms.csv"
@@ -43,8 +44,7 @@ def to_csv(traits: Mapping[str, Traits]) -> str:
 
 @cache
 def _read() -> dict[str, dict[str, str]]:
-    with FILE.open(encoding="utf-8", newline="") as file:
-        return {line["algorithm"]: line for line in csv.DictReader(file)}
+    return {line.get("algorithm", ""): line for line in read_csv(FILE, "the rules' traits")}
 
 
 def plausibility(algorithm: str) -> dict[str, str]:
