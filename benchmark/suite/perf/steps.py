@@ -245,12 +245,14 @@ PUBLIC = {
 }
 
 
+USUAL = {"dataset": "mnist5k", "network": "mlp", "algorithm": "bp,fa,dfa,pepita,dtp,ff,ldtp"}
+
+
 def main(args: list[str]) -> None:
     """Print a line per row: milliseconds per step and the two ratios."""
     parser = ArgumentParser(prog="python -m benchmark perf", description=main.__doc__)
-    parser.add_argument("--dataset", default="mnist5k")
-    parser.add_argument("--network", default="mlp")
-    parser.add_argument("--algorithm", default="bp,fa,dfa,pepita,dtp,ff,ldtp")
+    for option, usual in USUAL.items():
+        parser.add_argument(f"--{option}", help=f"default: {usual}")
     parser.add_argument("--config", action="append", help="a complete row; repeat for several")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the training set")
     parser.add_argument("--parts", action="store_true", help="time settling steps and synapses")
@@ -271,11 +273,20 @@ def main(args: list[str]) -> None:
 
 
 def chosen(options: Namespace) -> Iterator[tuple[Names, Path | None]]:
-    """The rows to time."""
+    """The rows to time.
+
+    Raises:
+        UserError: a config gives whole rows, and a name stands beside it.
+    """
+    asked = {name: getattr(options, name) for name in USUAL}
     if options.config:
+        for name in asked:
+            if asked[name] is not None:
+                raise UserError(f"--config gives whole rows: leave out --{name}, or --config")
         for path in map(find, map(Path, options.config)):
             yield names_in(path), path
         return
-    for algorithm in options.algorithm.split(","):
-        names = Names(algorithm, options.dataset, options.network)
+    named = {name: usual if asked[name] is None else asked[name] for name, usual in USUAL.items()}
+    for algorithm in named["algorithm"].split(","):
+        names = Names(algorithm, named["dataset"], named["network"])
         yield names, names.default_config

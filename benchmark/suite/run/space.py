@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from benchmark.errors import UserError
+from benchmark.suite.records.reading import parse_yaml
 from benchmark.suite.records.records import slug
 from benchmark.suite.rows.parse import own_configs, read_config
 
@@ -58,7 +58,7 @@ def parse_space(texts: Mapping[str, str], start: Mapping[str, Any]) -> Space:
 
 def _range(key: str, text: str, start: Any) -> Range:
     if ":" not in text:
-        choices = [yaml.safe_load(choice) for choice in text.split(",")]
+        choices = [parse_yaml(choice, f"space of {key}") for choice in text.split(",")]
         if len(choices) < 2:
             raise UserError(f"space of {key} is {text!r}: {FORM}")
         if start not in choices:

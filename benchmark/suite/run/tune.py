@@ -71,11 +71,15 @@ def pursue(search: Search, trials: int, search_seed: int, results: Path) -> stud
     with room_in(results), claim_in_turn(results, title, f"search {title}"):
         record = recorded(search, search_seed, results)
         study = optuna.create_study(direction="maximize")
-        for old in record["trials"]:
+        for n, old in enumerate(record["trials"]):
             setting, value = old["setting"], old["val_acc"]
-            study.add_trial(
-                create_trial(params=setting, distributions=dict(search.space), value=value)
-            )
+            try:
+                study.add_trial(
+                    create_trial(params=setting, distributions=dict(search.space), value=value)
+                )
+            except ValueError as error:
+                path = studies.path_of(results, title)
+                raise UserError(f"{path}: trial {n} is none of this search: {error}") from error
         for n in range(len(record["trials"]), trials):
             study.sampler = _sampler(search, search_seed, n)
             trial = study.ask(dict(search.space))
@@ -98,12 +102,14 @@ def pursue(search: Search, trials: int, search_seed: int, results: Path) -> stud
 
 
 def recorded(search: Search, search_seed: int, results: Path) -> studies.Study:
-    """A search's record as it stands: one without trials where there is none yet."""
+    """A search's record as it stands: one without trials where there is none yet.
+
+    Raises:
+        UserError: it is broken, or of another search.
+    """
     title = search.title(search_seed)
     path = studies.path_of(results, title)
-    if path.exists():
-        return studies.read(path)
-    return {
+    fresh: studies.Study = {
         "schema": studies.SCHEMA,
         "title": title,
         "row": search.start_row.as_record(),
@@ -112,6 +118,15 @@ def recorded(search: Search, search_seed: int, results: Path) -> studies.Study:
         "search_seed": search_seed,
         "trials": [],
     }
+    if not path.exists():
+        return fresh
+    known = studies.read(path)
+    for key in ("space", "seeds", "search_seed"):
+        if known[key] != fresh[key]:
+            raise UserError(
+                f"{path} is of another search: its {key} is {known[key]}, not {fresh[key]}"
+            )
+    return known
 
 
 def _sampler(search: Search, search_seed: int, n: int) -> optuna.samplers.BaseSampler:

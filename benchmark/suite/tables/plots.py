@@ -26,6 +26,7 @@ MARKERS = ("o", "s", "^", "D")
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "figure.dpi": 130,
+    "text.parse_math": False,  # a label is text, whatever it holds
 }  # fmt: skip
 LEAST_ERROR = 0.05  # percent; where a logarithmic axis ends
 
