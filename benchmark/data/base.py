@@ -108,6 +108,11 @@ class DataModule(LightningDataModule):
         """Mini-batches an epoch; the ragged rest is dropped."""
         return self.sizes["train"] // self.batch_size
 
+    @property
+    def left_out(self) -> int:
+        """Training samples in the ragged rest of an epoch, other ones each time."""
+        return self.sizes["train"] % self.batch_size
+
     def partition(self, labels: Tensor, tests: int) -> None:
         """Part the validation set off the training set and note the sizes.
 

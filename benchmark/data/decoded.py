@@ -48,10 +48,12 @@ class Decoded:
 
         Args:
             name: of the data set, for messages.
-            classes: their number; 0 for one more than the largest training label.
+            classes: their number; 0 for that of the training labels, 0 to K - 1, which the test
+                labels then have all, too.
 
         Raises:
-            UserError: for no samples, labels out of range or images of different shapes.
+            UserError: for no samples, a single class, labels out of range or images of different
+                shapes.
         """
         for part, title in ((train, "training"), (test, "test")):
             if len(part.images) == 0:
@@ -60,20 +62,34 @@ class Decoded:
                 raise UserError(
                     f"{name}: {len(part.images)} {title} images but {len(part.labels)} labels"
                 )
-        classes = classes or int(train.labels.max()) + 1
+            if part.images.size == 0:
+                raise UserError(f"{name}: the {title} images have no pixels")
+        found = np.unique(train.labels)
+        told = classes or len(found)
+        if not classes and not np.array_equal(found, np.arange(told)):
+            raise UserError(
+                f"{name}: the training labels are {told} numbers from {found[0]} to {found[-1]}: "
+                "number the classes from 0, without gaps"
+            )
         for part, title in ((train, "training"), (test, "test")):
-            wrong = (part.labels < 0) | (part.labels >= classes)
+            wrong = (part.labels < 0) | (part.labels >= told)
             if wrong.any():
                 raise UserError(
                     f"{name}: {title} label {int(part.labels[wrong][0])} is out of "
-                    f"range: labels are 0 to {classes - 1}"
+                    f"range: labels are 0 to {told - 1}"
                 )
+        if told < 2:
+            raise UserError(f"{name}: all training images are of one class: nothing to learn")
+        if not classes and (missing := np.setdiff1d(np.arange(told), test.labels)).size:
+            raise UserError(
+                f"{name}: no test image is of class {missing[0]}: add one, or leave the class out"
+            )
         if train.images.shape[1:] != test.images.shape[1:]:
             raise UserError(
                 f"{name}: training images are {train.images.shape[1:]} but test images "
                 f"are {test.images.shape[1:]} (channels, height, width)"
             )
-        return cls(train.sorted(), test.sorted(), classes)
+        return cls(train.sorted(), test.sorted(), told)
 
     def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every array, by name."""

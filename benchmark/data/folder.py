@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +18,144 @@ from benchmark.errors import UserError
 from benchmark.options import Count
 
 Scan = tuple[list[Path], np.ndarray, list[str]]
+TESTS = ("test", "val", "valid", "validation")  # where the test images may lie
+UNFINISHED = (".part", ".partial", ".incomplete", ".crdownload", ".download", ".tmp", ".aria2")
+ANNOTATIONS = "val_annotations.txt"
 
 
 def scan(folder: Path, classes: list[str] | None = None) -> Scan:
     """The files in the class folders of a folder; names that start with a dot are skipped.
 
+    Tiny ImageNet's layout is read as well: the images of a class in <class>/images, or all in
+    ``images`` beside a val_annotations.txt that tells the class of each.
+
     Args:
         folder: with one folder per class.
-        classes: the class names to expect; None to take them from the folders, in sorted order.
+        classes: the class names to expect, all of them; None to take them from the folders, in the
+            order of their numbers where all are whole numbers, else of their text.
 
     Returns:
         Files, sorted within each class; the class of each, int64 [n]; the class names.
 
     Raises:
-        UserError: for a missing or empty folder, or a class that is not expected.
+        UserError: for a missing or empty folder, fewer or other classes than expected, fewer than
+            two, or what is no image file: a broken link, a pipe, the rest of a download.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: put one folder of images per class in it")
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    classes = names if classes is None else classes
-    if not names or (unknown := set(names) - set(classes)):
+    by_class = _annotated(folder) if _is_annotated(folder) else _in_folders(folder)
+    names = sorted(by_class, key=_by_number if all(map(_is_number, by_class)) else None)
+    expected = names if classes is None else classes
+    if not names or (unknown := set(names) - set(expected)):
         what = f"an unknown class {min(unknown)}" if names else "no class folders"
         raise UserError(f"{folder} has {what}: put one folder of images per class in it")
-    files: list[Path] = []
-    labels: list[int] = []
+    if missing := set(expected) - set(names):
+        raise UserError(f"{folder} lacks the class {min(missing)}: add it, or remove it elsewhere")
+    if len(names) < 2:
+        raise UserError(f"{folder} has one class, {names[0]}: there is nothing to learn")
+    place = {name: k for k, name in enumerate(expected)}
+    files = [file for name in names for file in by_class[name]]
+    labels = [place[name] for name in names for _ in by_class[name]]
+    return files, np.array(labels, np.int64), expected
+
+
+def tests_in(root: Path) -> Path:
+    """The folder of the test images below a root; that of Tiny ImageNet's tests has no classes."""
+    found = [root / name for name in TESTS if (root / name).is_dir()]
+    labelled = [path for path in found if _is_annotated(path) or not (path / "images").is_dir()]
+    return (labelled or found or [root / TESTS[0]])[0]
+
+
+def finished(names: Iterable[str], folder: Path) -> list[str]:
+    """The names that do not start with a dot, sorted.
+
+    Raises:
+        UserError: one is the rest of a download.
+    """
+    kept = sorted(name for name in names if not name.startswith("."))
+    for name in kept:
+        if name.lower().endswith(UNFINISHED):
+            raise UserError(f"{folder / name} is the rest of a download: finish or remove it")
+    return kept
+
+
+def _in_folders(folder: Path) -> dict[str, list[Path]]:
+    """Class -> its files, of one folder per class."""
+    names = finished(_listed(folder), folder)
     for name in names:
-        found = sorted(p for p in os.listdir(folder / name) if not p.startswith("."))
-        if not found:
-            raise UserError(f"the class folder {folder / name} is empty: fill or remove it")
-        files += [folder / name / file for file in found]
-        labels += [classes.index(name)] * len(found)
-    return files, np.array(labels, np.int64), classes
+        if not (folder / name).exists():
+            raise UserError(f"{folder / name} is a broken link: mend or remove it")
+    return {name: _files(folder / name) for name in names if (folder / name).is_dir()}
+
+
+def _files(folder: Path) -> list[Path]:
+    """The image files of a class."""
+    entries = _listed(folder)
+    names = finished(entries, folder)
+    if "images" in names and all(n == "images" or n.endswith(".txt") for n in names):
+        return _files(folder / "images")
+    if not names:
+        raise UserError(f"the class folder {folder} is empty: fill or remove it")
+    for name in names:
+        if not entries[name]:
+            raise UserError(
+                f"{folder / name} is no file (a broken link, a pipe or a folder): remove it"
+            )
+    return [folder / name for name in names]
+
+
+def _listed(folder: Path) -> dict[str, bool]:
+    """Name -> whether it is a regular file, links followed."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: _is_file(entry) for entry in entries}
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_annotated(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / ANNOTATIONS).is_file()
+
+
+def _annotated(folder: Path) -> dict[str, list[Path]]:
+    """Class -> its files, as lines of name, class and more tell."""
+    path = folder / ANNOTATIONS
+    files = {file.name: file for file in _files(folder / "images")}
+    by_class: dict[str, list[Path]] = {}
+    try:
+        lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        told = {name: label for name, label, *_ in lines}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} has lines other than file, class, ...: mend it") from error
+    if strangers := files.keys() ^ told.keys():
+        raise UserError(
+            f"{path} and {folder / 'images'} do not agree on {min(strangers)}: mend one of them"
+        )
+    for name in sorted(files):
+        by_class.setdefault(told[name], []).append(files[name])
+    return by_class
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    return int(name), name
 
 
 class Folder(ResidentData):
     """Any image data set in ``root``/train/<class>/* and ``root``/test/<class>/*.
+
+    Without a ``test``, the test images are those of ``val``, ``valid`` or ``validation``. Classes
+    are numbered in the order of their names: as numbers where all are, else as text.
 
     Args:
         size: scale every image's shorter side to this many pixels and cut the square in the
@@ -70,7 +174,7 @@ class Folder(ResidentData):
     def decode(self) -> Decoded:
         root = Path(self.root)
         train_files, train_labels, classes = scan(root / "train")
-        test_files, test_labels, _ = scan(root / "test", classes)
+        test_files, test_labels, _ = scan(tests_in(root), classes)
 
         def decode() -> Decoded:
             train = self._stack(train_files, self.color)

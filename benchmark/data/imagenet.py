@@ -78,7 +78,7 @@ class FileReader:
                 x, y = (t.to(self.device, non_blocking=True) for t in (x, y))
                 yield self.normalizer(x), y
         except UserError as error:  # a worker's message comes with its traceback
-            raise UserError(str(error).strip().rsplit("UserError: ")[-1]) from error
+            raise UserError(error.args[0].strip().rsplit("UserError: ")[-1]) from error
 
 
 class FileLoader(EpochLoader):
@@ -113,6 +113,8 @@ class FileEvaluation:
 
 class ImageNet(DataModule):
     """ImageNet: ``root``/train/<class>/* for training, ``root``/val/<class>/* as the test set.
+
+    Tiny ImageNet as it is unpacked is read as well (see :func:`benchmark.data.folder.scan`).
 
     ``crop_flip`` is the standard random crop of 8 to 100 % of the area, scaled to ``size``, with
     flips. Otherwise, and for validation and test, the shorter side is scaled to 256/224 ``size``

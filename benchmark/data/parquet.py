@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,61 @@ import pyarrow.parquet as pq
 from benchmark.data.base import check_choice
 from benchmark.data.cache import cached
 from benchmark.data.decoded import Decoded, Part
+from benchmark.data.folder import TESTS, finished
 from benchmark.data.images import Color, stack
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
 
+PLACES = ("data", "default")  # below a folder, in which the hub keeps an export's files
+MOST_FILES = 100_000
+NUMBERED = r"(?:.*?-)?(\d{1,9})(?:-of-(\d{1,9}))?\.parquet"
 LABELS = ("label", "labels", "fine_label", "target")  # where there are several integer columns
 
 
 def shards(folder: Path, part: str) -> list[Path]:
-    """The files of a part (``train`` or ``test``), in order; none if there are none."""
-    return sorted(folder.glob(f"{part}-*.parquet"))
+    """The files of a part in a folder or in its ``data`` or ``default``, in order; none if none.
+
+    They are called train-*.parquet, or *.parquet in a folder ``train``.
+
+    Raises:
+        UserError: one of several is missing, or is no file, or a download is not finished.
+    """
+    for place in (folder, *(folder / name for name in PLACES)):
+        inside = place / part
+        for home, pattern in ((place, f"{part}-*.parquet"), (inside, "*.parquet")):
+            if found := sorted(home.glob(pattern)):
+                finished((path.name for path in home.iterdir()), home)
+                _check_whole(found)
+                return found
+    return []
+
+
+def tests(folder: Path) -> list[Path]:
+    """The files of the test part, which the hub also calls validation."""
+    return next((found for part in TESTS if (found := shards(folder, part))), [])
+
+
+def _check_whole(files: list[Path]) -> None:
+    """Raise UserError unless all files are there that their numbers tell of."""
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file} is no file: fetch it again")
+    numbered = [found for file in files if (found := re.fullmatch(NUMBERED, file.name))]
+    have = {int(found[1]) for found in numbered}
+    totals = {int(found[2]) for found in numbered if found[2]}
+    if len(totals) > 1 or (totals and len(have) < len(numbered)):
+        raise UserError(f"{files[0].parent} has files of several exports: keep those of one")
+    if have:
+        whole = set(range(min([*totals, MOST_FILES]))) if totals else _from(min(have), max(have))
+        if missing := whole - have:
+            raise UserError(
+                f"{files[0].parent} lacks number {min(missing)} of the {len(whole)} files like "
+                f"{files[0].name}: fetch it"
+            )
+
+
+def _from(first: int, last: int) -> set[int]:
+    return set(range(first, min(last, first + MOST_FILES) + 1))
 
 
 def read_export(
@@ -35,20 +81,20 @@ def read_export(
     label_column: str | None = None,
     color: Color = "auto",
 ) -> Decoded:
-    """Decode train-*.parquet and test-*.parquet in a folder, or take them from the cache.
+    """Decode the training and test files of an export, or take them from the cache.
 
     Args:
         folder: where the files are.
         cache: folder for the decoded copy.
         name: of the data set, for messages and the cache.
-        classes: their number; 0 for one more than the largest training label.
+        classes: their number; 0 for that of the training labels.
         image_column, label_column: names; None to find them by their types.
         color: of the decoded images.
 
     Raises:
         UserError: for missing or damaged files, unclear columns, or images that cannot be used.
     """
-    files = {part: shards(folder, part) for part in ("train", "test")}
+    files = {"train": shards(folder, "train"), "test": tests(folder)}
     for part, found in files.items():
         if not found:
             raise UserError(f"there is no {part}-*.parquet in {folder}: export the data set there")
@@ -94,20 +140,23 @@ def _read(
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is truncated or no parquet file: fetch it again") from error
 
 
 def _batches(path: Path, table: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     try:
         yield from table.iter_batches(batch_size=1024, columns=columns)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: fetch it again") from error
 
 
 def _is_image(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0
+        place = kind.get_field_index("bytes")
+        return (
+            place >= 0 and not pa.types.is_struct(kind[place].type) and _is_image(kind[place].type)
+        )
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
@@ -121,23 +170,31 @@ def _contents(column: pa.Array) -> list[bytes | None]:
 def _column(path: Path, schema: pa.Schema, name: str | None, role: str, fits: Any) -> str:
     """The column ``name``, or the only one that fits, or the one with a usual name."""
     if name is not None:
-        if name not in schema.names or not fits(schema.field(name).type):
+        if name not in schema.names:
             raise UserError(f"{path} has no {role} column {name}: it has {', '.join(schema.names)}")
+        if not fits(kind := schema.field(name).type):
+            raise UserError(f"{path}: column {name} holds {kind}, which is no {role}: see --help")
         return name
     fitting = [field.name for field in schema if fits(field.type)]
     usual = [known for known in LABELS if known in fitting]
     if len(fitting) == 1 or usual:
         return (usual or fitting)[0]
+    if not fitting:
+        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
+        what = "whole numbers from 0" if role == "label" else "image files"
+        raise UserError(f"{path} has no column of {what} for the {role}: it has {columns}")
     raise UserError(
         f"{path} has {len(fitting)} columns that may be the {role}: set {role}_column to one of "
-        f"{', '.join(fitting or schema.names)}"
+        f"{', '.join(fitting)}"
     )
 
 
 class Parquet(ResidentData):
     """Any image data set in the folder ``root``, as the Hugging Face hub exports it.
 
-    The images must be of one size; the labels are integers from 0.
+    Files are train-*.parquet and test-*.parquet, or train/*.parquet and test/*.parquet, there or in
+    ``data`` or ``default``. Without a ``test`` the test images are those of ``val``, ``valid`` or
+    ``validation``. The images must be of one size; the labels are integers from 0, without gaps.
 
     Args:
         image_column: its name; by default the only column with images.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from benchmark.algorithm import Algorithm
 from benchmark.engine.checkpoint import CheckpointFile, RunCheckpoint, damaged, to_resume
@@ -26,6 +28,8 @@ from benchmark.suite.records.records import slug
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
 from benchmark.suite.run.environment import environment, now
+
+MANY = 0.05  # of the training images, left out of an epoch
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
@@ -108,6 +112,12 @@ def _train(
     data.trainer = trainer
     data.prepare_data()
     data.setup("fit")
+    if data.left_out > MANY * data.sizes["train"]:
+        rank_zero_only(print)(
+            f"{row.title}: {data.left_out} of {data.sizes['train']} training images, others each "
+            f"epoch, fill no mini-batch of {data.batch_size} and are left out",
+            file=sys.stderr,
+        )
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
     resumed = to_resume(checkpoint, name)
