@@ -291,7 +291,11 @@ def test_a_malformed_config_is_one_line(bench, tmp_path, text):
 UNFIT = {
     "ep": (["--algorithm", "ep", "--network", "mlp"], "settles"),
     "ff": (["--algorithm", "ff", "--network", "resnet20", "--dataset", "cifar10"], "plain blocks"),
-    "vgg": (["--network", "vgg"], "does not take images of (1, 28, 28)"),
+    "vgg": (
+        ["--network", "vgg"],
+        "does not take images of (1, 28, 28): it takes 32 or more pixels a side",
+    ),
+    "too large": (["--network.hidden=[10000000000000]"], "network mlp cannot be built here"),
     "ff, mse": (["--algorithm", "ff", "--loss", "mse"], "no use for the loss mse"),
     "ff, dropout and read-out": (
         ["--algorithm", "ff", "--network.dropout=0.3", "--algorithm.predict_by=readout"],

@@ -1,4 +1,4 @@
-"""Other people's layouts are read whole or refused: nothing is left out in silence, nothing hangs."""
+"""Other people's layouts are read whole or refused: nothing is lost in silence, nothing hangs."""
 
 import os
 import shutil

@@ -1,10 +1,14 @@
 """Shapes and initial weights of networks are the papers'."""
 
+import re
+
 import pytest
 import torch
 
+from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.networks.init import draw
+from benchmark.suite.rows.fits import build_network
 
 
 @pytest.mark.parametrize("weight_sharing", [False, True])
@@ -27,3 +31,21 @@ def test_orthonormal_weights_keep_lengths_and_orthogonal_ones_scale_them():
     torch.testing.assert_close(w @ w.t(), torch.eye(6))
     scaled = draw("orthogonal", (6, 6), generator.manual_seed(0))
     torch.testing.assert_close(scaled, w * 0.5**0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("biotorch_lenet", 36), ("vgg", 28), *((name, 8) for name in NETWORKS)]
+)
+def test_a_network_is_built_or_says_which_images_it_takes(name, side):
+    try:
+        net = build_network({"name": name}, 0, (1, side, side), 3)
+    except UserError as error:
+        said = str(error)
+        assert f"(1, {side}, {side})" in said or f"{side}x{side}" in said
+        spans = re.findall(r"(\d+)(?: to (\d+)| or more)?(?= or \d| pixels)", said)
+        for least, most in spans:  # and that is true
+            build_network({"name": name}, 0, (1, int(least), int(least)), 3)
+            if most:
+                build_network({"name": name}, 0, (1, int(most), int(most)), 3)
+    else:
+        assert net.shapes()[-1] == (3,)

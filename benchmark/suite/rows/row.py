@@ -15,8 +15,8 @@ from benchmark.engine.stop import Stop
 from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.options import Count, NotNegative, check
-from benchmark.streams import stream
 from benchmark.suite.records.schema import hash_of
+from benchmark.suite.rows.fits import build_network
 from benchmark.suite.rows.identity import constructor_hints, dataclass_in, differing
 
 Precision = Literal["32-true", "bf16-mixed", "64-true"]
@@ -112,9 +112,12 @@ def build_data(row: Row, seed: int) -> Any:
 
 
 def build_algorithm(row: Row, seed: int, shape: tuple[int, ...], classes: int) -> Any:
-    """The algorithm on its freshly drawn network, for inputs of ``shape``."""
-    network: Any = NETWORKS[row.network["name"]]
-    net = network(shape, classes, stream(seed, "init"), **without_name(row.network))
+    """The algorithm on its freshly drawn network, for inputs of ``shape``.
+
+    Raises:
+        UserError: the network does not take such inputs, or the algorithm such a network.
+    """
+    net = build_network(row.network, seed, shape, classes)
     algorithm = ALGORITHMS[row.algorithm["name"]]
     return algorithm(
         net,
