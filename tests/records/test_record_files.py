@@ -157,9 +157,46 @@ def test_a_record_under_another_ones_name_is_refused(tmp_path, record):
         records.find(tmp_path, "0" * 12, 1)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "\x00\x01", "null"])
-def test_what_is_no_record_is_named(tmp_path, record, text):
+NO_RECORD = {
+    "empty": b"",
+    "a list": b"[]",
+    "binary": b"\x00\x01",
+    "null": b"null",
+    "latin-1": '{"schema": "\xe9"}'.encode("latin-1"),
+    "utf-16": "{}".encode("utf-16"),
+    "deep": b"[" * 10_000,
+    "a number too large": b'{"schema": 1e400}',
+    "a number too long": b'{"schema": ' + b"9" * 5000 + b"}",
+    "a key twice": b'{"schema": 1, "schema": 1}',
+    "a folder": os.mkdir,
+    "a pipe": os.mkfifo,
+    "a link to itself": lambda path: path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize("case", NO_RECORD)
+def test_what_is_no_record_is_named(tmp_path, record, case):
     path = records.save(tmp_path, record())
-    path.write_text(text)
-    with pytest.raises(UserError, match=path.name):
+    path.unlink()
+    make = NO_RECORD[case]
+    make(path) if callable(make) else path.write_bytes(make)
+    with pytest.raises(UserError, match=path.name) as error:
         records.load(tmp_path)
+    assert "\n" not in str(error.value)
+    assert case != "a pipe" or "no regular file" in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path, record):
+    path = records.save(tmp_path, record())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert records.load(tmp_path) == [record()]
+
+
+def test_names_never_leave_the_folder(tmp_path, record):
+    path = records.save(tmp_path, record({"row.variant": "../../x"}))
+    assert (
+        path.parent == tmp_path / "records" and path.name == "mnist-mlp-bp-x-000000000000-s0.json"
+    )
+    for part in ("algorithm", "network", "data"):
+        with pytest.raises(ValueError, match="not a record"):
+            records.save(tmp_path, record({f"row.{part}.name": "../../x"}, seed=1))
