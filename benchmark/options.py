@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from types import UnionType
 from typing import (
     Annotated,
     Any,
+    Literal,
     TypeVar,
+    Union,
     dataclass_transform,
     get_args,
     get_origin,
@@ -97,7 +100,9 @@ def _faults(hint: Any, value: Any, name: str) -> Iterator[str]:
             if isinstance(range_, Range) and _is_number(value) and value not in range_:
                 yield f"{name} is {value}: it must be {range_}"
         hint = get_args(hint)[0]
-    if isinstance(value, float) and not math.isfinite(value):
+    if value is None and not _takes_none(hint):
+        yield f"{name} is null: give it a value, or leave it out"
+    elif isinstance(value, float) and not math.isfinite(value):
         yield f"{name} is {value}: it must be a finite number"
     elif _is_number(value) and abs(value) >= LARGEST and isinstance(value, int):
         yield f"{name} has {len(str(value))} digits: it must be below 2^53"
@@ -118,6 +123,19 @@ def _faults(hint: Any, value: Any, name: str) -> Iterator[str]:
         for h in get_args(hint):
             if get_origin(h) is Annotated:
                 yield from _faults(h, value, name)
+
+
+def _takes_none(hint: Any) -> bool:
+    """Whether None is of a type; of one that is not known, too."""
+    return hint in (None, Any, type(None)) or any(map(_takes_none, _members(hint)))
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The types that a union, or one with ranges, is of; the values of a literal."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return get_args(hint)[:1]
+    return get_args(hint) if origin in (Union, UnionType, Literal) else ()
 
 
 def _is_number(value: Any) -> bool:

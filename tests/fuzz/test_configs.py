@@ -1,23 +1,29 @@
 """A config, whatever it holds, is a row or one line that names the file."""
 
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonargparse import Namespace
 
 from benchmark.errors import UserError
+from benchmark.suite.launch.builds import check_builds
 from benchmark.suite.records.places import CONFIGS
-from benchmark.suite.rows.parse import names_in, parse, read_config, read_named, row_parser, to_row
+from benchmark.suite.rows.parse import read_config
 from benchmark.suite.rows.row import Row
+from benchmark.suite.run.bench import rows_to_run
 from tests.fuzz.inputs import BYTES, SCALARS, TREES, damaged, mutated
 
-FILES = sorted(CONFIGS.glob("bench/mnist*.yaml")) + sorted(CONFIGS.glob("ernoult2022_ldrl/*.yaml"))
-ROWS = [yaml.safe_load(path.read_text()) for path in FILES]
-WHOLE = [row for row in ROWS if all(row.get(g, {}).get("name") for g in ("algorithm", "network"))]
-WHOLE = [{"data": {"name": "mnist5k"}, **row} for row in WHOLE]
+FILES = sorted(CONFIGS.glob("*/mnist-mlp-*.yaml"))
+WHOLE = [yaml.safe_load(path.read_text()) for path in FILES]
+SMALL = {"hidden": [3, 3]}
+for row in WHOLE:
+    row |= {"network": row.get("network", {}) | {"name": "mlp"} | SMALL}
+    row |= {"seeds": 2, "machine": {"replay": True}, "measure": {"every": 3}}
+WHOLE = [row for row in WHOLE if "name" in row["algorithm"] and "name" in row.get("data", {})]
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +31,19 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("configs") / "row.yaml"
 
 
-def row_in(path: Path) -> Row:
-    names = names_in(path)
-    options: Namespace = parse(row_parser(names), read_named(names, path), [], str(path))
-    row = to_row(options)
-    assert len(row.hash) == 12
-    return row
+def row_in(path: Path, args: Sequence[str] = ()) -> Row:
+    """The row that bench would train of a config, as far as its network: built, without data."""
+    chosen = dict.fromkeys(("algorithm", "dataset", "network"))
+    (job,) = rows_to_run(Namespace(**chosen, config=[path], baseline="false"), [*args])
+    check_builds([job.row])
+    return job.row
 
 
 def read_or_refused(path, content):
     """Either a row with a hash, or one line; and no file beside the config."""
     path.write_bytes(content)
     try:
-        row_in(path)
+        assert len(row_in(path).hash) == 12
     except UserError as error:
         assert "\n" not in str(error) and len(str(error)) < 5000
     assert [p.name for p in path.parent.iterdir()] == [path.name]
@@ -48,13 +54,14 @@ def test_changed_configs(path, content):
     read_or_refused(path, yaml.safe_dump(content, allow_unicode=True).encode("utf-8", "replace"))
 
 
-@given(st.sampled_from(FILES).flatmap(lambda file: damaged(file.read_bytes())))
+@given(st.sampled_from(WHOLE).flatmap(lambda row: damaged(yaml.safe_dump(row).encode())))
 def test_damaged_configs(path, content):
     read_or_refused(path, content)
 
 
-@given(TREES)
-def test_any_tree(path, content):
+@given(st.dictionaries(st.sampled_from(sorted(WHOLE[0])), TREES, max_size=3))
+def test_any_tree_in_place_of_a_group(path, groups):
+    content = {**WHOLE[0], **groups}
     read_or_refused(path, yaml.safe_dump(content, allow_unicode=True).encode("utf-8", "replace"))
 
 
@@ -83,9 +90,7 @@ def test_any_tag_before_any_value(path, tag, value, key):
 ]), TREES | st.sampled_from(["{lr: 1}", "{}", "[1", "x.yaml", "null"])), max_size=3))  # fmt: skip
 def test_any_value_of_an_option(path, said):
     path.write_text(yaml.safe_dump(WHOLE[0]))
-    args = [f"--{option}={value}" for option, value in said]
-    names = names_in(path)
     try:
-        to_row(parse(row_parser(names), read_named(names, path), args, str(path)))
+        assert row_in(path, [f"--{option}={value}" for option, value in said]).hash
     except UserError as error:
         assert "\n" not in str(error)

@@ -66,8 +66,7 @@ def own_configs(algorithm: str) -> Path:
 
 
 CHOSEN_BY = {"algorithm": "--algorithm", "data": "--dataset", "network": "--network"}
-GROUPS = {*CHOSEN_BY, "optim"}
-GROUPED = {*GROUPS, "machine", "measure"}
+GROUPED = {*CHOSEN_BY, "optim", "machine", "measure"}
 MOST_SEEDS = 10_000
 
 
@@ -83,7 +82,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config = config.get("row", config)
     if not (isinstance(config, dict) and all(isinstance(key, str) for key in config)):
         raise UserError(f"{path} is not a mapping of options")
-    for group in GROUPS & config.keys():
+    for group in GROUPED & config.keys():
         if not isinstance(config[group], dict):
             raise UserError(f"{path}: {group} is {config[group]!r}, not a mapping of options")
     return config
@@ -275,7 +274,7 @@ def read_row(names: Names, path: Path | None, args: list[str]) -> Row:
 def seeds_of(options: Namespace) -> list[int]:
     """The seeds asked for: n stands for 0 .. n-1. Raises UserError where there are none."""
     asked = options.seeds
-    how_many = asked if isinstance(asked, int) else len(asked)
+    how_many = asked if isinstance(asked, int) else len(asked or [])
     if not 1 <= how_many <= MOST_SEEDS:
         raise UserError(
             f"seeds: give how many (1 to {MOST_SEEDS}), or a list like [0,1,2] of as many"

@@ -21,6 +21,7 @@ from benchmark.suite.rows.identity import constructor_hints, dataclass_in, diffe
 
 Precision = Literal["32-true", "bf16-mixed", "64-true"]
 Options = dict[str, Any]
+PARTS = ("algorithm", "network", "data", "optim", "stop")  # of a row, with options of their own
 LABEL = 100  # characters of one: file names hold it too
 
 # Where data lie and how they are fetched changes no result, so it is no part of a row's identity.
@@ -63,7 +64,7 @@ class Row:
         check(NETWORKS[self.network["name"]], without_name(self.network), "network.")
         check(DATASETS[self.data["name"]], without_name(self.data), "data.")
         check(Stop, self.stop or {}, "stop.")
-        check(Row, {"epochs": self.epochs, "adversarial_eps": self.adversarial_eps})
+        check(Row, {key: value for key, value in asdict(self).items() if key not in PARTS})
         Optim(**self.optim)
         for label in ("variant", "published"):
             text = getattr(self, label)
