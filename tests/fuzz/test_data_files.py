@@ -125,7 +125,7 @@ def parquet(root, train, test):
     (folder / "train-00000-of-00001.parquet").write_bytes(train)
     (folder / "test-00000-of-00001.parquet").write_bytes(test)
     data = Parquet(root=str(folder), batch_size=2)
-    sizes = read_or_refused(lambda: decoded(data), "parquet")
+    sizes = read_or_refused(lambda: decoded(data), "parquet", "set")
     kept = list(folder.glob("cache/*"))
     assert len(kept) == (sizes is not None) or not kept
     return sizes

@@ -103,7 +103,12 @@ def _parsed(text: str, source: object, form: str, parse: Callable[[str], Any]) -
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+    content = json.loads(
+        text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+    )
+    if "\\ud" in text.lower():  # may be half a character, which no file could hold again
+        json.dumps(content, ensure_ascii=False).encode()
+    return content
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
