@@ -102,11 +102,13 @@ def _faults(hint: Any, value: Any, name: str) -> Iterator[str]:
         hint = get_args(hint)[0]
     if value is None and not _takes_none(hint):
         yield f"{name} is null: give it a value, or leave it out"
+    elif _is_group(hint) and not (value is None or isinstance(value, Mapping) or _is_made(value)):
+        yield f"{name} is {value}: give it as a mapping of its options"
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{name} is {value}: it must be a finite number"
     elif _is_number(value) and abs(value) >= LARGEST and isinstance(value, int):
         yield f"{name} has {len(str(value))} digits: it must be below 2^53"
-    elif is_dataclass(value) and not isinstance(value, type):
+    elif _is_made(value):
         types = get_type_hints(type(value), include_extras=True)
         for part in fields(value):
             yield from _faults(types[part.name], getattr(value, part.name), f"{name}.{part.name}")
@@ -123,6 +125,17 @@ def _faults(hint: Any, value: Any, name: str) -> Iterator[str]:
         for h in get_args(hint):
             if get_origin(h) is Annotated:
                 yield from _faults(h, value, name)
+
+
+def _is_group(hint: Any) -> bool:
+    """Whether a type is a group of options, or one or none."""
+    kinds = [h for h in _members(hint) or (hint,) if h is not type(None)]
+    return bool(kinds) and all(map(is_dataclass, kinds))
+
+
+def _is_made(value: Any) -> bool:
+    """Whether a value is a group of options."""
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def _takes_none(hint: Any) -> bool:
