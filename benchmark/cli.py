@@ -73,9 +73,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _say_first(command: str) -> None:
-    """A line on stderr before PyTorch and Lightning are loaded, which takes seconds."""
-    if is_first() and command not in TORCHLESS and "torch" not in sys.modules:
-        print(f"{command}: loading PyTorch", file=sys.stderr, flush=True)
+    """A line on stderr before large packages are loaded, which takes seconds."""
+    if is_first() and not {"torch", "pandas"} & sys.modules.keys():
+        what = "reading the records" if command in TORCHLESS else "loading PyTorch"
+        print(f"{command}: {what}", file=sys.stderr, flush=True)
 
 
 class _Parser(PlainParser):
@@ -197,6 +198,9 @@ def rerun(args: list[str]) -> int:
     parser.add_argument("record", type=Path, help="a file in results/records")
     parser.add_argument("--results", type=Path, default=Path("results"))
     front, rest = parser.parse_known_args(args)
+    from benchmark.suite.records import records
+
+    records.read(front.record)  # refused before PyTorch is loaded
     from benchmark.suite.run.rerun import rerun as run_again
 
     return 0 if run_again(front.record, rest, front.results) else 1
