@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark.algorithm import Credit
 from benchmark.algorithms.families.boltzmann import Boltzmann
-from benchmark.credit.boltzmann import bernoulli
+from benchmark.credit.sampling import bernoulli
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.options import NotNegative

@@ -295,7 +295,7 @@ UNFIT = {
         ["--network", "vgg"],
         "does not take images of (1, 28, 28): it takes 32 or more pixels a side",
     ),
-    "too large": (["--network.hidden=[10000000000000]"], "network mlp cannot be built here"),
+    "too large": (["--network.hidden=[10000000000000]"], "take a smaller one"),
     "ff, mse": (["--algorithm", "ff", "--loss", "mse"], "no use for the loss mse"),
     "ff, dropout and read-out": (
         ["--algorithm", "ff", "--network.dropout=0.3", "--algorithm.predict_by=readout"],

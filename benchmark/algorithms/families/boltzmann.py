@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm
-from benchmark.credit.boltzmann import Machine
+from benchmark.credit.sampling import Machine
+from benchmark.engine.turns import Layers, Turns
 from benchmark.errors import UserError
 from benchmark.networks import Network
 from benchmark.networks.rbm import RBM
@@ -35,7 +36,7 @@ class Boltzmann(Algorithm):
         *,
         steps: Count = 1,
         chains: CountOrZero = 0,
-        layers: Literal["together", "greedy"] = "together",
+        layers: Layers = "together",
         **base: Any,
     ) -> None:
         """
@@ -50,31 +51,25 @@ class Boltzmann(Algorithm):
             raise UserError(
                 f"{type(self).__name__.lower()} needs a network that samples: choose --network rbm"
             )
-        self.steps, self.chains, self.greedy = steps, chains, layers == "greedy"
-        if self.greedy:
-            self.traits = replace(self.traits, same_steps=False)
+        self.steps, self.chains = steps, chains
         blocks: list[Any] = list(net.blocks)
         self.machines = [
             Machine(block, b) for block, b in zip(blocks[:-1], net.visible_biases, strict=True)
         ]
-        self.turns = len(self.machines) + self.readout
+        self.turns = Turns(layers, len(self.machines) + self.readout)
+        if self.turns.greedy:
+            self.traits = replace(self.traits, same_steps=False)
         if chains:
             for k, machine in enumerate(self.machines):
                 v = torch.rand(chains, len(machine.b), generator=self.feedback_stream(k))
                 self.register_buffer(f"chain{k}", v.round())
 
     def check_epochs(self, epochs: int) -> None:
-        if self.greedy and 0 < epochs < self.turns:
-            raise UserError(
-                f"{self.turns} layers learn one after the other: {epochs} epochs are too few, "
-                f"choose --epochs of at least {self.turns}, or layers=together"
-            )
+        self.turns.check(epochs)
 
     def learns(self, k: int) -> bool:
         """Whether block ``k`` learns now: all do, or one after the other."""
-        if not self.greedy:
-            return True
-        return k == self.current_epoch * self.turns // (self.trainer.max_epochs or 1)
+        return self.turns.has(k, self)
 
     def samples(self, k: int, v: Tensor) -> Tensor:
         """Samples of machine ``k``, from its data ``v`` or from its chains."""

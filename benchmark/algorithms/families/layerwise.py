@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
 from benchmark.credit import goodness as ff
+from benchmark.engine.turns import Layers, Turns
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.options import CountOrZero, NotNegative
@@ -28,7 +29,7 @@ class Layerwise(Algorithm):
         label: ff.Label = ff.Label(),  # noqa: B008 (frozen)
         goodness: ff.Goodness = ff.Goodness(),  # noqa: B008 (frozen)
         length: ff.Length = "rms",
-        layers: Literal["together", "greedy"] = "together",
+        layers: Layers = "together",
         skip: CountOrZero = 1,
         readout_lr: NotNegative = 0.01,
         **base: Any,
@@ -55,8 +56,8 @@ class Layerwise(Algorithm):
         self.skip = min(skip, len(shapes) - 1)
         self.by_goodness = predict_by == "goodness"
         self.goodness, self.length, self.readout_lr = goodness, length, readout_lr
-        self.greedy = layers == "greedy"
-        if self.greedy:
+        self.turns = Turns(layers, len(shapes))
+        if self.turns.greedy:
             self.traits = replace(self.traits, same_steps=False)
         self.show = ff.LabelDisplay(label, self.classes, net.in_shape, self.feedback_stream(0))
         self.features = sum(map(math.prod, shapes[self.skip :]))
@@ -101,21 +102,11 @@ class Layerwise(Algorithm):
         raise NotImplementedError
 
     def check_epochs(self, epochs: int) -> None:
-        layers = len(self.net.blocks)
-        if self.greedy and 0 < epochs < layers:
-            raise UserError(
-                f"{layers} layers learn one after the other: {epochs} epochs are too few, choose "
-                f"--epochs of at least {layers}, or layers=together"
-            )
+        self.turns.check(epochs)
 
     def learns(self, k: int) -> bool:
         """Whether layer ``k`` learns now: all do, or one after the other."""
-        if not self.greedy:
-            return True
-        if self._trainer is None:
-            raise UserError("layers=greedy needs a Trainer, whose epochs the layers share")
-        epochs = self.trainer.max_epochs or 1
-        return k == self.current_epoch * len(self.net.blocks) // epochs
+        return self.turns.has(k, self)
 
     def read(self, x: Tensor) -> Tensor:
         """The read-out's logits, from one pass with the neutral label (or without any)."""
