@@ -13,7 +13,7 @@ from test_data_files import export, folder, parquet, png
 from benchmark.data.decoded import Decoded, Part
 from benchmark.data.folder import scan
 from benchmark.data.imagenet import ImageNet
-from benchmark.data.images import open_image
+from benchmark.data.images import open_image, stack
 from benchmark.errors import UserError
 
 
@@ -195,9 +195,15 @@ def test_a_photograph_is_turned_as_its_camera_was_held(tmp_path, turn):
     assert np.array_equal(np.asarray(open_image(tmp_path / "photo.png", "photo")), upright)
 
 
-def test_an_image_is_no_pipe_and_no_program(tmp_path):
+def test_an_image_is_no_pipe_and_of_a_usual_format(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    (tmp_path / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    Image.new("RGB", (4, 4)).save(tmp_path / "drawing.png", "tga")  # one of the rare formats
     for name in ("pipe.png", "drawing.png"):
         with pytest.raises(UserError, match=name):
             open_image(tmp_path / name, name)
+
+
+@pytest.mark.parametrize("announced", [1, 3])
+def test_no_image_is_made_up_and_none_left_out(announced):
+    with pytest.raises(UserError, match=f"there are 2 images where {announced} are announced"):
+        stack([(png(0), "a"), (png(1), "b")], announced, "here", "auto")

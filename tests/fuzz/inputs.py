@@ -27,7 +27,7 @@ BYTES = st.one_of(
     st.binary(max_size=200),
     st.text(max_size=80).map(lambda text: text.encode("utf-16", "surrogatepass")),
     st.text(max_size=80).map(lambda text: text.encode("latin-1", "replace")),
-    st.sampled_from([b"", b"[" * 10_000, b'{"a":' * 10_000, b"\xef\xbb\xbf{}",
+    st.sampled_from([b"", b"[" * 3000, b'{"a":' * 2000, b"\xef\xbb\xbf{}",
                      b"&a [*a]", b"9" * 10_000, b"\0"]),
 )  # fmt: skip
 

@@ -131,3 +131,9 @@ def test_a_run_in_which_a_part_would_never_learn_is_refused(name, options, enoug
             continue
         with pytest.raises(UserError, match=f"{epochs} epochs"):
             check_builds([row])
+
+
+@pytest.mark.parametrize("value", [[3, 3], 3, "pixels", True])
+def test_a_group_of_options_is_a_mapping(value):
+    with pytest.raises(UserError, match=r"label is .*: give it as a mapping of its options"):
+        check(ALGORITHMS["ff"], {"label": value})

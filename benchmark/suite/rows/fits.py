@@ -45,9 +45,7 @@ def _built(network: Mapping[str, Any], seed: int, shape: Sequence[int], classes:
     cls: Any = NETWORKS[network["name"]]
     options = {key: value for key, value in network.items() if key != "name"}
     net = cls(tuple(shape), classes, stream(seed, "init"), **options)
-    for k, inner in enumerate(net.shapes()):
-        if 0 in inner:
-            raise ValueError(f"nothing is left of them after block {k}, {inner}")
+    net.shapes()  # one image of zeros goes through
     return net
 
 
