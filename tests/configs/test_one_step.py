@@ -8,7 +8,7 @@ from benchmark.data.vision import VisionData
 from benchmark.measure import Measure
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.rows.machine import Machine
-from benchmark.suite.rows.parse import names_in, read_row
+from benchmark.suite.rows.parse import names_in, read_config, read_row
 from benchmark.suite.run.runner import train
 
 # What takes seconds a step; these are parsed (test_configs.py), as all others are. Those of
@@ -39,7 +39,8 @@ def noise(data):
 @pytest.mark.parametrize("path", SMALL, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_two_steps(path, tmp_path, monkeypatch):
     monkeypatch.setattr(VisionData, "decode", noise)
-    options = ["--data.batch_size=2", "--data.val_size=0", "--epochs=1"]
+    before = read_config(path)["algorithm"].get("decoder_epochs", 0)  # the weights learn
+    options = ["--data.batch_size=2", "--data.val_size=0", f"--epochs={before + 1}"]
     row = read_row(names_in(path), path, options)
     trained = train(row, 0, Machine(accelerator="cpu"), tmp_path, Measure())
     assert not trained.diverged
