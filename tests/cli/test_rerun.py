@@ -170,7 +170,7 @@ def test_a_run_at_chance_has_failed():
 
 @pytest.mark.parametrize("place", [["--workers=2"], ["--machine.devices=2"]])
 def test_a_run_at_chance_says_so_at_its_end(tmp_path, capfd, place):
-    """In workers, and in two processes at one run; in one process: test_a_run_at_chance_has_failed."""
+    """In workers, and in two processes at one run."""
     options = [*TINY, "--optim.lr=1e-9", "--machine.accelerator=cpu", *place]
     subprocess.run([sys.executable, "-m", "benchmark", "bench", *options], cwd=tmp_path, check=True)
     said = capfd.readouterr().out
