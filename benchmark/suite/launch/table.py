@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
+
+import msgspec
 
 from benchmark.errors import UserError
 from benchmark.suite.records.places import CONFIGS
-from benchmark.suite.rows.parse import names_in, row_parser
+from benchmark.suite.rows.parse import names_in, row_parser, seeds_in
 from benchmark.suite.rows.row import PLACES
 from benchmark.suite.run.bench import Job as RowJob
 from benchmark.suite.run.bench import rows_to_run
@@ -59,16 +60,14 @@ def seeds_asked(text: str) -> list[int]:
     """The seeds that ``--seeds`` asks for: how many, or a list.
 
     Raises:
-        UserError: neither of both, or none.
+        UserError: neither of both, none, or too many.
     """
     try:
-        asked = json.loads(text)
-        seeds = list(range(asked)) if isinstance(asked, int) else sorted(map(int, asked))
-    except (ValueError, TypeError):
-        seeds = []
-    if not seeds or seeds[0] < 0:
-        raise UserError(f"seeds {text}: give how many (at least 1), or a list like [0,1,2]")
-    return seeds
+        return seeds_in(msgspec.json.decode(text, type=int | list[int]))
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"seeds {text}: give how many (at least 1), or a list like [0,1,2]"
+        ) from error
 
 
 def _options(args: list[str]) -> dict[str, str]:

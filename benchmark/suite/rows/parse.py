@@ -271,9 +271,8 @@ def read_row(names: Names, path: Path | None, args: list[str]) -> Row:
     return to_row(parse(row_parser(names), read_named(names, path), args, str(path)))
 
 
-def seeds_of(options: Namespace) -> list[int]:
+def seeds_in(asked: Any) -> list[int]:
     """The seeds asked for: n stands for 0 .. n-1. Raises UserError where there are none."""
-    asked = options.seeds
     how_many = asked if isinstance(asked, int) else len(asked or [])
     if not 1 <= how_many <= MOST_SEEDS:
         raise UserError(

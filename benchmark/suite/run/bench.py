@@ -23,7 +23,7 @@ from benchmark.suite.records.failed import failure
 from benchmark.suite.records.labels import task_key
 from benchmark.suite.rows.choose import Choice, choices
 from benchmark.suite.rows.machine import Machine
-from benchmark.suite.rows.parse import Names, parse, read_row, row_parser, seeds_of, to_row
+from benchmark.suite.rows.parse import Names, parse, read_row, row_parser, seeds_in, to_row
 from benchmark.suite.rows.row import Row
 from benchmark.suite.run.claims import claim, claim_in_turn
 from benchmark.suite.run.provenance import config_name, made, origin
@@ -72,7 +72,7 @@ def _job(choice: Choice, args: list[str]) -> Job:
     parser = row_parser(choice.names)
     parser.add_argument("--print_config", action="store_true", help="print the row and exit")
     options = parse(parser, choice.config, args, choice.source)
-    row, seeds = to_row(options), seeds_of(options)
+    row, seeds = to_row(options), seeds_in(options.seeds)
     machine = Machine(**options.machine.as_dict())
     machine.check()
     measure = Measure(**options.measure.as_dict())

@@ -14,7 +14,7 @@ from benchmark.measure import Measure
 from benchmark.suite.records.failed import at_chance
 from benchmark.suite.records.records import slug
 from benchmark.suite.rows.machine import Machine
-from benchmark.suite.rows.parse import Names, parse, row_parser, seeds_of, to_row
+from benchmark.suite.rows.parse import Names, parse, row_parser, seeds_in, to_row
 from benchmark.suite.rows.row import Row
 from benchmark.suite.run.environment import environment
 from benchmark.suite.run.runner import train
@@ -50,7 +50,7 @@ class Search:
         self.parser = row_parser(names)
         self.parser.set_defaults({"seeds": 1})
         options = parse(self.parser, config, args, source)
-        self.start_row, self.seeds = to_row(options), seeds_of(options)
+        self.start_row, self.seeds = to_row(options), seeds_in(options.seeds)
         self.machine = Machine(**options.machine.as_dict())
         self.machine.check()
         self.measure = Measure(**options.measure.as_dict())  # of the chosen row's runs, not here
