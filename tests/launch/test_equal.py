@@ -106,7 +106,7 @@ def test_every_rule_has_a_space_around_its_start(table, entry):
     [
         (["--only=mnits"], "did you mean mnist"),
         (["--trials=0"], "trials is 0"),
-        (["--seeds=0"], "seeds 0"),
+        (["--seeds=0"], "seeds: give how many"),
         (["--epochs=1"], "--epochs would change"),
     ],
 )
