@@ -13,6 +13,9 @@ import torch
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
+from benchmark.errors import UserError
+from benchmark.suite.launch import builds
+from tests.conformance.rows import row_of
 from tests.launch.jobs import checksums
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -95,3 +98,13 @@ def test_no_memory_in_training(error, tmp_path, capsys, monkeypatch):
 def test_a_network_that_no_memory_holds(width, tmp_path, capsys):
     assert bench(tmp_path, f"--network.hidden=[{width}]") == 2
     assert "take a smaller one" in one_error(capsys)
+
+
+def test_feedback_counts_as_memory_too(monkeypatch):
+    """Twice the weights fit exactly: bp is let through, and dfa with its B is not."""
+    bp, dfa = row_of("bp"), row_of("dfa")
+    weights = 784 * 24 + 24 + 24 * 16 + 16 + 16 * 10 + 10
+    monkeypatch.setattr(builds, "physical_memory", lambda: 2 * 4 * weights)
+    builds.check_builds([bp])
+    with pytest.raises(UserError, match="feedback of dfa"):
+        builds.check_builds([dfa])

@@ -68,17 +68,6 @@ def multiplications(row: Row, shape: tuple[int, int, int], classes: int) -> floa
     return counter.get_total_flops() / 4
 
 
-def parameters(row: Row, shape: tuple[int, int, int], classes: int) -> int:
-    """Of the network, counted on tensors without data; 0 where they cannot be."""
-    try:
-        with torch.device("meta"):
-            return sum(p.numel() for p in _network(row, shape, classes).parameters())
-    except UserError:
-        raise
-    except Exception:
-        return 0
-
-
 def _network(row: Row, shape: tuple[int, int, int], classes: int) -> Any:
     network: Any = NETWORKS[row.network["name"]]
     return network(shape, classes, stream(0, "init"), **without_name(row.network))
