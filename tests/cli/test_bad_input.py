@@ -12,6 +12,7 @@ import torch
 from benchmark.algorithms import ALGORITHMS
 from benchmark.cli import main
 from benchmark.engine.checkpoint import DIGITS, CheckpointFile
+from tests.conformance.pictures import draw_images
 
 
 @pytest.fixture
@@ -319,3 +320,19 @@ def test_rows_that_cannot_be_built_are_refused_before_the_first_is_trained(case,
     assert main(["bench", *args, "--seeds", "1", "--results", str(tmp_path / "results")]) == 2
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error:")]
     assert message in line and not list(tmp_path.rglob("*.json"))
+
+
+def test_what_no_data_set_changes_is_refused_before_its_images_are_known(tmp_path, capsys):
+    draw_images(tmp_path / "images")
+    args = ["--dataset", "folder", "--data.root", str(tmp_path / "images"), "--algorithm", "ep,bp"]
+    assert main(["bench", *args, "--network", "mlp", "--results", str(tmp_path / "r")]) == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error:")]
+    assert "settles" in line and not list(tmp_path.rglob("*.json"))
+
+
+def test_many_images_in_a_ragged_rest_are_mentioned(tmp_path, capsys):
+    args = ["--network.hidden=[8]", "--epochs=1", "--seeds=1", "--results", str(tmp_path)]
+    assert main(["bench", "--algorithm", "bp", *args, "--data.batch_size=2500"]) == 0
+    assert "1000 of 3500 training images, others each epoch, fill" in capsys.readouterr().err
+    assert main(["bench", "--algorithm", "bp", *args, "--data.batch_size=70"]) == 0
+    assert "training images" not in capsys.readouterr().err

@@ -33,12 +33,20 @@ def build_network(network: Mapping[str, Any], seed: int, shape: Sequence[int], c
     except UNFIT as error:
         name, (channels, *_) = network["name"], shape
         reason = (str(error).splitlines() or [""])[0]
-        if _takes(network, shape, classes):  # too large, then
+        if takes(network, shape, classes):  # too large, then
             raise UserError(f"network {name} cannot be built here: {reason}") from error
-        takes = f"it takes {sides}" if (sides := _sides(network, channels, classes)) else reason
-        raise UserError(
-            f"network {name} does not take images of {tuple(shape)}: {takes}"
-        ) from error
+        say = f"it takes {sides}" if (sides := _sides(network, channels, classes)) else reason
+        raise UserError(f"network {name} does not take images of {tuple(shape)}: {say}") from error
+
+
+def takes(network: Mapping[str, Any], shape: Sequence[int], classes: int) -> bool:
+    """Whether a network can be built for such images, tried on tensors without data."""
+    try:
+        with torch.device("meta"):
+            _built(network, 0, shape, classes)
+    except (UserError, *UNFIT):
+        return False
+    return True
 
 
 def _built(network: Mapping[str, Any], seed: int, shape: Sequence[int], classes: int) -> Any:
@@ -51,7 +59,7 @@ def _built(network: Mapping[str, Any], seed: int, shape: Sequence[int], classes:
 
 def _sides(network: Mapping[str, Any], channels: int, classes: int) -> str:
     """Which square images with as many channels it takes, in words; empty for none."""
-    fitting = [side for side in SIDES if _takes(network, (channels, side, side), classes)]
+    fitting = [side for side in SIDES if takes(network, (channels, side, side), classes)]
     runs = [
         [side for _, side in run]
         for _, run in groupby(enumerate(fitting), lambda p: SIDES.index(p[1]) - p[0])
@@ -60,12 +68,3 @@ def _sides(network: Mapping[str, Any], channels: int, classes: int) -> str:
     if runs and runs[-1][-1] == SIDES[-1]:
         spans[-1] = f"{runs[-1][0]} or more"
     return f"{' or '.join(spans)} pixels a side" if spans else ""
-
-
-def _takes(network: Mapping[str, Any], shape: Sequence[int], classes: int) -> bool:
-    try:
-        with torch.device("meta"):
-            _built(network, 0, shape, classes)
-    except (UserError, *UNFIT):
-        return False
-    return True
