@@ -1,4 +1,11 @@
-"""Every paper's row on a small network trains: two steps on random images, in the real loop."""
+"""Every paper's row can be built, and one of each kind trains: two steps in the real loop.
+
+Rows are of one kind where they differ in numbers alone (a rate, a width, a time of decay) or in
+their images.
+"""
+
+import json
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -6,6 +13,7 @@ import pytest
 from benchmark.data.decoded import Decoded, Part
 from benchmark.data.vision import VisionData
 from benchmark.measure import Measure
+from benchmark.suite.launch.builds import check_builds
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.parse import names_in, read_config, read_row
@@ -13,17 +21,39 @@ from benchmark.suite.run.runner import train
 
 # What takes seconds a step; these are parsed (test_configs.py), as all others are. Those of
 # ImageNet train on a small tree of images in tests/data.
-BIG = {"local_cifar", "hopfield_conv"}
+BIG = {"local_cifar", "hopfield_conv", "resnet56"}
 GREY = {"mnist", "fashion_mnist"}
 
 
-def is_small(path):
-    names = names_in(path)
-    return names.network not in BIG and names.dataset != "imagenet"
-
-
 PAPERS = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
-SMALL = [p for p in PAPERS if is_small(p)]
+
+
+def kind(value):
+    """A config without its numbers and sizes; zero is no number, it turns something off."""
+    if isinstance(value, Mapping):
+        told = {k: kind(v) for k, v in value.items() if k not in ("variant", "published")}
+        return {k: v for k, v in told.items() if v is not None}
+    if isinstance(value, int | float | list) and not isinstance(value, bool):
+        return None if value else 0
+    return value
+
+
+def one_of_each_kind():
+    """The first config of each kind that takes no seconds a step: small, on grey images."""
+    found = {}
+    for path in sorted(
+        PAPERS, key=lambda p: (names_in(p).dataset not in GREY, "small" not in p.stem)
+    ):
+        names = names_in(path)
+        if names.network not in BIG and names.dataset != "imagenet":
+            parts = {k: v for k, v in read_config(path).items() if k != "data"}
+            found.setdefault(json.dumps(kind(parts), sort_keys=True), path)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_it_can_be_built(path):
+    check_builds([read_row(names_in(path), path, [])])
 
 
 def noise(data):
@@ -36,7 +66,7 @@ def noise(data):
     return Decoded.of(data.name, train, test, classes=data.count)
 
 
-@pytest.mark.parametrize("path", SMALL, ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize("path", one_of_each_kind(), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_two_steps(path, tmp_path, monkeypatch):
     monkeypatch.setattr(VisionData, "decode", noise)
     before = read_config(path)["algorithm"].get("decoder_epochs", 0)  # the weights learn
