@@ -88,7 +88,11 @@ def test_trials_share_no_seed_with_runs_and_every_rule_has_as_many():
 
 @pytest.mark.parametrize(
     ("table", "entry"),
-    [(table, entry) for table, entries in equal.entries().items() for entry in entries],
+    [
+        (table, entry)
+        for table, entries in equal.entries().items()
+        for entry in entries[: None if table == "mnist" or table.endswith("conv") else 1]
+    ],
     ids=lambda case: case if isinstance(case, str) else case.names.algorithm,
 )
 def test_every_rule_has_a_space_around_its_start(table, entry):
