@@ -16,6 +16,7 @@ from benchmark.suite.launch.cost import estimate, seconds_of
 from benchmark.suite.launch.job import Report, attempt
 from benchmark.suite.launch.progress import line
 from benchmark.suite.launch.queue import Outcome, Queue, run_queue
+from benchmark.suite.launch.slurm import Slurm
 from benchmark.suite.records import records
 from benchmark.suite.run.claims import claim
 from tests.conformance.rows import row_of
@@ -148,3 +149,13 @@ def test_workers_are_dealt_to_the_visible_gpus_in_turn(tmp_path, monkeypatch):
     assert [env["CUDA_VISIBLE_DEVICES"] for env in given[0]] == ["4", "6", "4", "6"]
     with pytest.raises(UserError, match="gpus 5: this machine has 4, 6"):
         run_queue([Fake("a")], tmp_path, cores.Gpus("5"))
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"7_0": 3}', "\xff", '{"7_0": "a"'])
+def test_a_damaged_list_of_slurms_tasks_is_one_line(tmp_path, text):
+    pytest.importorskip("submitit")
+    path = tmp_path / "jobs" / "slurm" / "7.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"7\.json does not tell .* delete it"):
+        run_queue([Fake("a")], tmp_path, Slurm("main"))

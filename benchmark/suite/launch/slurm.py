@@ -26,6 +26,7 @@ from benchmark.suite.launch.queue import Queue
 from benchmark.suite.launch.worker import stop
 from benchmark.suite.records.files import write_atomically
 from benchmark.suite.records.places import CHECKOUT
+from benchmark.suite.records.reading import read_json, typed
 
 POLL = 2.0  # seconds
 
@@ -140,7 +141,13 @@ def _tasks(folder: Path) -> dict[str, str]:
     """Task -> job key, of all tasks that wait or run."""
     known: dict[str, str] = {}
     for path in folder.glob("*.json"):
-        known |= json.loads(path.read_text())
+        try:
+            known |= typed(read_json(path, "Slurm's tasks"), dict[str, str])
+        except UserError as error:
+            raise UserError(
+                f"{path} does not tell which jobs an array has ({error}): delete it, "
+                f"and scancel the array {path.stem} if it is still at work"
+            ) from error
     return {task: known[task] for task in _states() if task in known} if known else {}
 
 
