@@ -26,6 +26,7 @@ from benchmark.algorithms.ldtp import LDTP
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
+from benchmark.algorithms.pepita_video import PEPITAVideo
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.algorithms.sa import SA
 from benchmark.algorithms.sdtp import SDTP
@@ -56,6 +57,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "afa": AFA,
         "pepita_hebbian": PEPITAHebbian,
         "pepita_tl": PEPITATL,
+        "pepita_video": PEPITAVideo,
         "ff": FF,
         "tp": TP,
         "dtp": DTP,

@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmark.algorithm import Credit
 from benchmark.algorithms.families.modulated import Modulated
 from benchmark.credit.losses import local_update, output_error
-from benchmark.credit.passes import per_position
+from benchmark.credit.passes import Pass, per_position
 from benchmark.networks import Network
 from benchmark.traits import Traits
 
@@ -54,11 +54,24 @@ class PEPITA(Modulated):
         if self.dropout_masks == "redrawn":
             self.net.renew_dropout(self.noise)
         modulated = self.modulated_pass(standard, e, x)
+        objective = self.difference(standard, modulated, e, y, modulated.a)
+        return Credit(objective, standard.logits)
+
+    def difference(
+        self, standard: Pass, modulated: Pass, e: Tensor, y: Tensor, reads: list[Tensor]
+    ) -> Tensor:
+        """The scalar whose gradient is the update from two passes.
+
+        Args:
+            standard, modulated: the passes, of N samples.
+            e: error of the standard pass, ``[N, classes]``.
+            y: labels of the modulated pass, ``[N]``.
+            reads: W_k times the activity that the k-th hidden layer's update reads.
+        """
         if self.output_error_from == "second":
             e = output_error(modulated.logits, y, self.loss)
         delta = [
             per_position(h - h_err, self.conv_update == "published")
             for h, h_err in zip(standard.h, modulated.h, strict=True)
         ]
-        objective = local_update([*delta, e], [*modulated.a, modulated.logits])
-        return Credit(objective, standard.logits)
+        return local_update([*delta, e], [*reads, modulated.logits])

@@ -43,6 +43,8 @@ class DataModule(LightningDataModule):
         root: folder of the data sets.
 
     Attributes:
+        frames: of a clip: so many samples, one after the other, are frames of one scene and stay
+            together in every mini-batch; 1 for images that have nothing to do with each other.
         seed: of the run, set by the runner before the training loader is asked for.
         shape: C, H, W of an image, after ``setup``.
         classes: their number, after ``setup``.
@@ -54,6 +56,7 @@ class DataModule(LightningDataModule):
     """
 
     name: str
+    frames: int = 1
     seed: int = 0
     shape: tuple[int, int, int]
     classes: int
@@ -96,10 +99,11 @@ class DataModule(LightningDataModule):
     @property
     def local_batch_size(self) -> int:
         """Samples of a mini-batch that this process gets."""
-        if self.batch_size % self.world:
+        if self.batch_size % (self.world * self.frames):
+            clips = f" of clips of {self.frames} frames" if self.frames > 1 else ""
             raise UserError(
-                f"batch_size {self.batch_size} is not divisible by the "
-                f"{self.world} processes: choose a multiple of {self.world}"
+                f"batch_size {self.batch_size} is not divisible by the {self.world} processes"
+                f"{clips}: choose a multiple of {self.world * self.frames}"
             )
         return self.batch_size // self.world
 
@@ -117,12 +121,18 @@ class DataModule(LightningDataModule):
         """Part the validation set off the training set and note the sizes.
 
         Args:
-            labels: classes of the whole training set, int64 [n].
-            tests: number of test samples.
+            labels: classes of the whole training set, int64 [n]; one for each clip.
+            tests: number of test samples, or clips.
         """
-        generator = stream(self.split_seed, "split")
-        self.train_items, self.val_items = split(labels, self.val_size, generator)
-        self.sizes = {"train": len(self.train_items), "val": len(self.val_items), "test": tests}
+        if self.val_size % self.frames:
+            raise UserError(
+                f"val_size {self.val_size} is no number of clips of {self.frames} frames: choose a "
+                f"multiple of {self.frames}"
+            )
+        generator, held_out = stream(self.split_seed, "split"), self.val_size // self.frames
+        self.train_items, self.val_items = split(labels, held_out, generator)
+        counts = {"train": len(self.train_items), "val": len(self.val_items), "test": tests}
+        self.sizes = {part: n * self.frames for part, n in counts.items()}
         if self.steps_per_epoch == 0:
             raise UserError(
                 f"batch_size {self.batch_size} is larger than the training set of "
@@ -131,8 +141,9 @@ class DataModule(LightningDataModule):
         _ = self.local_batch_size  # fails here where it does not divide
 
     def schedule(self) -> Schedule:
-        """The run's mini-batches, and this process's share of them."""
-        return Schedule(self.sizes["train"], self.batch_size, self.seed, self.rank, self.world)
+        """The run's mini-batches, in clips, and this process's share of them."""
+        clips, batch = self.sizes["train"] // self.frames, self.batch_size // self.frames
+        return Schedule(clips, batch, self.seed, self.rank, self.world)
 
     @abstractmethod
     def setup(self, stage: str | None = None) -> None:

@@ -29,6 +29,18 @@ class Part:
         return Part(self.images[order], self.labels[order])
 
 
+def clips(images: np.ndarray, labels: np.ndarray, frames: int) -> Part:
+    """Samples that are clips: the channels of ``frames`` images in a row make one image.
+
+    Args:
+        images: uint8 [n T, C, H, W], the frames of a clip one after the other.
+        labels: their classes, int64 [n T].
+        frames: T.
+    """
+    channels, *size = images.shape[1:]
+    return Part(images.reshape(-1, frames * channels, *size), labels[::frames])
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A data set, sorted: wherever the same samples come from, results and checksum are the same.

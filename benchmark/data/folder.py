@@ -1,9 +1,10 @@
-"""Any image data set as a tree of folders: train/<class>/* and test/<class>/*."""
+"""Any image data set as a tree of folders: train/<class>/* and test/<class>/*, or of clips."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from benchmark.data.base import check_choice
 from benchmark.data.cache import cached
-from benchmark.data.decoded import Decoded, Part
+from benchmark.data.decoded import Decoded, clips
 from benchmark.data.images import Color, stack
 from benchmark.data.resident import ResidentData
 from benchmark.errors import UserError
@@ -23,7 +24,7 @@ UNFINISHED = (".part", ".partial", ".incomplete", ".crdownload", ".download", ".
 ANNOTATIONS = "val_annotations.txt"
 
 
-def scan(folder: Path, classes: list[str] | None = None) -> Scan:
+def scan(folder: Path, classes: list[str] | None = None, frames: int = 1) -> Scan:
     """The files in the class folders of a folder; names that start with a dot are skipped.
 
     Tiny ImageNet's layout is read as well: the images of a class in <class>/images, or all in
@@ -33,6 +34,9 @@ def scan(folder: Path, classes: list[str] | None = None) -> Scan:
         folder: with one folder per class.
         classes: the class names to expect, all of them; None to take them from the folders, in the
             order of their numbers where all are whole numbers, else of their text.
+        frames: of a clip; more than one where each class folder has a folder for each scene, whose
+            files are its frames in the order of their names. A scene is cut into clips; what is
+            left at its end is not used.
 
     Returns:
         Files, sorted within each class; the class of each, int64 [n]; the class names.
@@ -43,7 +47,7 @@ def scan(folder: Path, classes: list[str] | None = None) -> Scan:
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: put one folder of images per class in it")
-    by_class = _annotated(folder) if _is_annotated(folder) else _in_folders(folder)
+    by_class = _annotated(folder) if _is_annotated(folder) else _in_folders(folder, frames)
     names = sorted(by_class, key=_by_number if all(map(_is_number, by_class)) else None)
     expected = names if classes is None else classes
     if not names or (unknown := set(names) - set(expected)):
@@ -79,13 +83,33 @@ def finished(names: Iterable[str], folder: Path) -> list[str]:
     return kept
 
 
-def _in_folders(folder: Path) -> dict[str, list[Path]]:
+def _in_folders(folder: Path, frames: int = 1) -> dict[str, list[Path]]:
     """Class -> its files, of one folder per class."""
+    files = _files if frames == 1 else partial(_clips, frames=frames)
     names = finished(_listed(folder), folder)
     for name in names:
         if not (folder / name).exists():
             raise UserError(f"{folder / name} is a broken link: mend or remove it")
-    return {name: _files(folder / name) for name in names if (folder / name).is_dir()}
+    return {name: files(folder / name) for name in names if (folder / name).is_dir()}
+
+
+def _clips(folder: Path, frames: int) -> list[Path]:
+    """The frames of a class: those of its scenes, as many from each as make whole clips."""
+    found: list[Path] = []
+    for name in finished(_listed(folder), folder):
+        if not (folder / name).is_dir():
+            raise UserError(
+                f"{folder / name} is no folder: with frames, put those of each scene in one"
+            )
+        files = _files(folder / name)
+        if len(files) < frames:
+            raise UserError(
+                f"{folder / name} has {len(files)} frames, a clip {frames}: add some, or remove it"
+            )
+        found += files[: len(files) // frames * frames]
+    if not found:
+        raise UserError(f"the class folder {folder} is empty: fill or remove it")
+    return found
 
 
 def _files(folder: Path) -> list[Path]:
@@ -161,29 +185,36 @@ class Folder(ResidentData):
         size: scale every image's shorter side to this many pixels and cut the square in the
             centre; by default the images must be of one size.
         color: ``gray``, ``rgb``, or ``auto`` for that of the first image.
+        frames: of a clip; more than one for ``root``/train/<class>/<scene>/*.
         options: see ``ResidentData``.
     """
 
     name = "folder"
 
-    def __init__(self, *, size: Count | None = None, color: Color = "auto", **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        size: Count | None = None,
+        color: Color = "auto",
+        frames: Count = 1,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         check_choice("color", color, Color)
-        self.size, self.color = size, color
+        self.size, self.color, self.frames = size, color, frames
 
     def decode(self) -> Decoded:
-        root = Path(self.root)
-        train_files, train_labels, classes = scan(root / "train")
-        test_files, test_labels, _ = scan(tests_in(root), classes)
+        root, frames = Path(self.root), self.frames
+        train_files, train_labels, classes = scan(root / "train", None, frames)
+        test_files, test_labels, _ = scan(tests_in(root), classes, frames)
 
         def decode() -> Decoded:
             train = self._stack(train_files, self.color)
             test = self._stack(test_files, "gray" if train.shape[1] == 1 else "rgb")
-            return Decoded.of(
-                self.name, Part(train, train_labels), Part(test, test_labels), len(classes)
-            )
+            parts = (clips(train, train_labels, frames), clips(test, test_labels, frames))
+            return Decoded.of(self.name, *parts, len(classes))
 
-        options = (classes, self.size, self.color)
+        options = (classes, self.size, self.color, *([frames] if frames > 1 else []))
         return cached(self.cache, self.name, root, train_files + test_files, options, decode)
 
     def _stack(self, files: list[Path], color: Color) -> np.ndarray:

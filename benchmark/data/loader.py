@@ -25,8 +25,8 @@ class EpochLoader(ABC):
     place in the epoch, so that a run resumed in mid-epoch goes on with the next chunk.
     """
 
-    def __init__(self, schedule: Schedule, steps_per_call: int) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, steps_per_call: int, frames: int = 1) -> None:
+        self.schedule, self.frames = schedule, frames
         self.steps_per_call = min(steps_per_call, max(schedule.steps, 1))
         self.epoch = 0
         self._done = 0  # chunks of this epoch that were handed out
@@ -39,7 +39,7 @@ class EpochLoader(ABC):
     @property
     def local_batch_size(self) -> int:
         """Samples of a mini-batch that this process gets: chunks are split into such."""
-        return self.schedule.local
+        return self.schedule.local * self.frames
 
     @property
     def sampler(self) -> EpochLoader:
@@ -67,11 +67,18 @@ class EpochLoader(ABC):
         self._resume = dict(state)
 
 
+def unrolled(clips: Tensor, labels: Tensor, frames: int) -> Batch:
+    """Frames for clips: x [n, T C, H, W] -> [n T, C, H, W] and y [n] -> [n T], clip after clip."""
+    n, channels, *size = clips.shape
+    return clips.view(n * frames, channels // frames, *size), labels.repeat_interleave(frames)
+
+
 class ResidentLoader(EpochLoader):
     """Training chunks gathered out of images that stay on one device.
 
     Args:
-        images: uint8 [N, C, H', W'], with the mover's margin; the device everything happens on.
+        images: uint8 [N, C, H', W'], with the mover's margin; the device everything happens on. A
+            clip is one image, its frames' channels one after the other.
         labels: int64 [N], on the same device.
         items: the training samples among the N, int64 [schedule.size].
         mover: the augmentation, or None.
@@ -86,8 +93,9 @@ class ResidentLoader(EpochLoader):
         items: Tensor,
         normalizer: Normalizer,
         mover: Mover | None,
+        frames: int = 1,
     ) -> None:
-        super().__init__(schedule, steps_per_call)
+        super().__init__(schedule, steps_per_call, frames)
         self.images, self.labels, self.items = images, labels, items
         self.normalizer, self.mover = normalizer.to(images.device), mover
 
@@ -105,13 +113,14 @@ class ResidentLoader(EpochLoader):
         for part, move in zip(items.split(chunk), moves.split(chunk), strict=True):
             images = self.images
             pixels = mover(images, part, move) if mover else images.index_select(0, part)
-            yield self.normalizer(pixels), self.labels.index_select(0, part)
+            x, y = unrolled(pixels, self.labels.index_select(0, part), self.frames)
+            yield self.normalizer(x), y
 
 
 class EvaluationLoader:
     """Every ``world``-th of the samples ``items``, once, unpadded and in order.
 
-    Yields x float32 [n, C, H, W] and y int64 [n] with n = ``batch``, or less at the end.
+    Yields x float32 [n, C, H, W] and y int64 [n] with n = ``batch`` (clips), or less at the end.
     """
 
     def __init__(
@@ -122,9 +131,10 @@ class EvaluationLoader:
         normalizer: Normalizer,
         rank: int,
         world: int,
+        frames: int = 1,
         batch: int = 1000,
     ) -> None:
-        self.images, self.labels = images, labels
+        self.images, self.labels, self.frames = images, labels, frames
         self.batches = [b for b in items[rank::world].to(images.device).split(batch) if len(b)]
         self.normalizer = normalizer.to(images.device)
 
@@ -133,5 +143,6 @@ class EvaluationLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         for part in self.batches:
-            x = self.images.index_select(0, part)
-            yield self.normalizer(x), self.labels.index_select(0, part)
+            clips = self.images.index_select(0, part)
+            x, y = unrolled(clips, self.labels.index_select(0, part), self.frames)
+            yield self.normalizer(x), y

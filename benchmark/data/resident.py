@@ -22,7 +22,7 @@ from benchmark.data.augment import (
 )
 from benchmark.data.base import DataModule, check_choice
 from benchmark.data.decoded import Decoded, Part
-from benchmark.data.loader import Batch, EvaluationLoader, ResidentLoader
+from benchmark.data.loader import Batch, EvaluationLoader, ResidentLoader, unrolled
 from benchmark.options import Count, CountOrZero
 
 
@@ -83,7 +83,7 @@ class ResidentData(DataModule):
     def setup(self, stage: str | None = None) -> None:
         data = self._decoded
         channels, height, width = data.train.images.shape[1:]
-        self.shape = (channels, self.resize or height, self.resize or width)
+        self.shape = (channels // self.frames, self.resize or height, self.resize or width)
         self.classes = data.classes
         self.sha256 = data.sha256
         self.partition(torch.from_numpy(data.train.labels), len(data.test.labels))
@@ -93,7 +93,8 @@ class ResidentData(DataModule):
         if self.normalize == "unit":
             return Normalizer.unit()
         images = torch.from_numpy(self._decoded.train.images)
-        return Normalizer.standard(*channel_statistics(images))
+        frames, _ = unrolled(images, torch.empty(0), self.frames)
+        return Normalizer.standard(*channel_statistics(frames))
 
     def _on_device(self, name: str, part: Part, mover: Mover | None) -> tuple[Tensor, Tensor]:
         """Images, with the mover's margin, and labels of a part; moved at the first call."""
@@ -115,6 +116,7 @@ class ResidentData(DataModule):
             self.train_items,
             self._normalizer,
             self.mover,
+            self.frames,
         )
 
     def val_dataloader(self) -> Iterable[Batch]:
@@ -129,4 +131,5 @@ class ResidentData(DataModule):
         return self._evaluation(images, labels, torch.arange(len(labels)))
 
     def _evaluation(self, images: Tensor, labels: Tensor, items: Tensor) -> EvaluationLoader:
-        return EvaluationLoader(images, labels, items, self._normalizer, self.rank, self.world)
+        share = (self.rank, self.world)
+        return EvaluationLoader(images, labels, items, self._normalizer, *share, self.frames)

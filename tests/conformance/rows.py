@@ -40,6 +40,7 @@ LEARNS: dict[str, list[str]] = {
     "pepita": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "afa": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_hebbian": ["--network.hidden=[64]"],
+    "pepita_video": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
     **{name: ["--optim.lr=0.001", *TANH] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],

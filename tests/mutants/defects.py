@@ -70,6 +70,14 @@ DEFECTS = [
         "math.sqrt(max(self.units) / self.units[k])", "1.0", "limits/test_feedback.py",
     ),
     Defect(
+        "the same frame carries its own error", "algorithms/pepita_video.py",
+        "self.forward_pass(following + ", "self.forward_pass(first + ", "oracle/test_pepita.py",
+    ),
+    Defect(
+        "frames of different clips beside each other", "data/loader.py",
+        "labels.repeat_interleave(frames)", "labels.repeat(frames)", "data/test_data_clips.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),

@@ -8,8 +8,9 @@ from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
+from benchmark.algorithms.pepita_video import PEPITAVideo
 from benchmark.networks.conv import PepitaConv
-from tests.oracle.tiny import assert_updates, data, network
+from tests.oracle.tiny import assert_updates, data, network, updates
 
 
 def relu(a):
@@ -140,3 +141,32 @@ def test_pepita_convolution(average):
     got = torch.autograd.grad(pepita.credit(x, y).objective, [K, W])
     torch.testing.assert_close(got[0], dK)
     torch.testing.assert_close(got[1], e.T @ pooled_err / 4)
+
+
+@pytest.mark.parametrize("presynaptic", ["mean", "second"])
+def test_pepita_video_update(presynaptic):
+    """Frames 0, 2, 4 are clean; frames 1, 3, 5 carry the error of the one before."""
+    video, (W1, W2, W3), x, y, t = built(PEPITAVideo, presynaptic=presynaptic)
+    video.frames = 2
+    first, following = x[::2], x[1::2]
+    h1, h2 = hidden(first, W1, W2)
+    x_err = following + ((h2 @ W3.T).softmax(1) - t[::2]) @ video.F
+    h1_err, h2_err = hidden(x_err, W1, W2)
+    m0, m1 = (first + x_err) / 2, (h1 + h1_err) / 2
+    if presynaptic == "second":
+        m0, m1 = x_err, h1_err
+    e = (h2_err @ W3.T).softmax(1) - t[1::2]
+    expected = [(h1 - h1_err).T @ m0 / 3, (h2 - h2_err).T @ m1 / 3, e.T @ h2_err / 3]
+    assert_updates(video, x, y, expected)
+    logits = video.credit(x.view(-1, 1, 2, 3), y).logits
+    torch.testing.assert_close(logits[::2], h2 @ W3.T)
+    torch.testing.assert_close(logits[1::2], h2_err @ W3.T)
+
+
+def test_pepita_video_is_pepita_on_clips_that_stand_still_and_on_images():
+    pepita, _, x, y, _ = built(PEPITA)
+    video, *_ = built(PEPITAVideo, presynaptic="second")
+    assert_updates(video, x, y, updates(pepita, x, y))
+    video.frames = 2
+    clips, labels = x.repeat_interleave(2, 0), y.repeat_interleave(2)
+    assert_updates(video, clips, labels, updates(pepita, x, y))

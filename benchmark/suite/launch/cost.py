@@ -22,6 +22,9 @@ DATA: dict[str, tuple[int, tuple[int, int, int], int]] = {
     "fashion_mnist": (60_000, (1, 28, 28), 10),
     "cifar10": (50_000, (3, 32, 32), 10),
     "cifar100": (50_000, (3, 32, 32), 100),
+    "moving_mnist5k": (7_000, (1, 28, 28), 10),
+    "moving_mnist": (120_000, (1, 28, 28), 10),
+    "moving_cifar10": (100_000, (3, 32, 32), 10),
     "imagenet": (1_281_167, (3, 224, 224), 1000),
 }
 # Times as long as backprop on the same network, as the records have it; 1 for all others.

@@ -33,6 +33,7 @@ ACTIVATION = {"network.activation": "relu,tanh"}
 # The settling rules' bench settings stay at chance on three hidden layers; on mnist5k, these learn.
 SETTLING = ["--network.activation=half_hard_sigmoid", "--optim.name=adam", "--optim.lr=0.003"]
 SETTLING_LR = {"optim.lr": "0.00003:0.03:log"}
+TWINS = {"pepita_video"}  # that are another rule on images which are no clips
 FC, CONV = "--network.hidden=[256,256,256]", "--network.channels=[16,32,64]"
 
 
@@ -124,6 +125,7 @@ def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, li
         name: [
             Entry(Names(algorithm, table.dataset, network), tuple(places))
             for algorithm in ALGORITHMS
+            if algorithm not in TWINS
             if (network := table.network(algorithm))
         ]
         for name, table in TABLES.items()
