@@ -67,8 +67,8 @@ class Algorithm(Learner):
     ) -> None:
         if isinstance(net, Whole) and teaches_blocks(self):
             raise UserError(
-                f"{type(self).__name__} teaches block by block: give as_network an nn.Sequential, "
-                "or a list of layers"
+                f"{type(self).__name__} teaches block by block, and the network is no chain of "
+                "blocks: take another, or give as_network an nn.Sequential or a list of layers"
             )
         outputs = net.shapes()[-1][0] if classes is None else classes
         super().__init__(outputs, loss, optim or Optim(), adversarial_eps, seed)

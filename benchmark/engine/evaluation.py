@@ -10,11 +10,14 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from benchmark.credit.losses import Loss, task_loss
 from benchmark.engine.distributed import average_float_buffers_
+from benchmark.engine.step_accuracy import StepAccuracy
 from benchmark.networks import Network
 
 
 class Evaluated(LightningModule):
     """Logs ``val_loss``, ``val_acc``, ``test_loss`` and ``test_acc``, accuracies in percent.
+
+    With a network that looks for several steps the test counts what it knew at each of them too.
 
     Args:
         classes: number of classes.
@@ -52,7 +55,15 @@ class Evaluated(LightningModule):
     def on_validation_epoch_end(self) -> None:
         self._evaluate("val")
 
-    test_step = validation_step
+    def on_test_epoch_start(self) -> None:
+        steps = getattr(self.net, "steps", None)  # of a network that looks for several
+        self.step_accuracy = StepAccuracy(steps).to(self.device) if steps else None
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
+        if self.step_accuracy is not None:
+            x, y = batch
+            self.step_accuracy.update(self.net.each_step(x), y)  # type: ignore[operator]
 
     def on_test_epoch_end(self) -> None:
         self._evaluate("test")
@@ -62,6 +73,8 @@ class Evaluated(LightningModule):
         self.mean_loss.reset()
         self.accuracy.reset()
         self.evaluated = {name: value.item() for name, value in metrics.items()}
+        if part == "test" and self.step_accuracy is not None:
+            self.evaluated |= self.step_accuracy.compute()
         self.log_metrics(part, self.evaluated)
 
     def log_metrics(self, part: str, metrics: dict[str, float]) -> None:

@@ -3,6 +3,7 @@
 from benchmark.networks.bartunov import LocalCIFAR, LocalImageNet, LocalMNIST
 from benchmark.networks.block import Block, Dropout, Network
 from benchmark.networks.conv import DRTPConv, LeNet, PepitaConv
+from benchmark.networks.convrnn import ConvRNN, ConvRNNFeedback
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
 from benchmark.networks.rbm import RBM
@@ -31,6 +32,8 @@ NETWORKS: Registry[Network] = Registry(
         "hopfield": Hopfield,
         "hopfield_conv": HopfieldConv,
         "rbm": RBM,
+        "convrnn": ConvRNN,
+        "convrnn_feedback": ConvRNNFeedback,
     },
 )
 
