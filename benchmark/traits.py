@@ -38,6 +38,7 @@ class Traits:
         batch: an update reads statistics of the batch, so it is no sum over samples. Processes
             take the mean of their updates here too. Without ``noise`` and ``batch``, on a network
             without dropout and batch norm, that is the update of the joined batch, up to rounding.
+        settling: states of the hidden layers relax in a step, for many of its own.
         same_steps: each step does the same operations, whatever the numbers, the step and the
             epoch, and draws all noise from ``self.noise``. Such steps are repeated without
             autograd, see :func:`repeats`.
@@ -56,6 +57,7 @@ class Traits:
     second_pass: bool = False
     noise: bool = False
     batch: bool = False
+    settling: bool = False
     same_steps: bool = False
     networks: Literal["any", "blocks", "settles", "samples"] = "any"
 
@@ -63,8 +65,13 @@ class Traits:
     def passes(self) -> str:
         """The passes of a step, in words."""
         forward = "several forward" if self.second_pass else "forward"
-        there = "settling" if self.networks == "settles" else forward
+        there = "settling" if self.relaxes else forward
         return f"{there} + backward" if self.backward_pass else there
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether states settle, those of the network or those that the rule gives it."""
+        return self.settling or self.networks == "settles"
 
     @property
     def words(self) -> str:

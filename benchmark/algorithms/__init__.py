@@ -16,6 +16,7 @@ from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
+from benchmark.algorithms.epc import EPC
 from benchmark.algorithms.fa import FA
 from benchmark.algorithms.ff import FF
 from benchmark.algorithms.frsf import FRSF
@@ -23,6 +24,7 @@ from benchmark.algorithms.ia import IA
 from benchmark.algorithms.ifa import IFA
 from benchmark.algorithms.kp import KP
 from benchmark.algorithms.ldtp import LDTP
+from benchmark.algorithms.pc import PC
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
 from benchmark.algorithms.pepita_tl import PEPITATL
@@ -69,6 +71,8 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "ep_vf": EPVF,
         "chl": CHL,
         "bptt": BPTT,
+        "pc": PC,
+        "epc": EPC,
         "cd": CD,
         "classrbm": ClassRBM,
     },

@@ -43,6 +43,8 @@ LEARNS: dict[str, list[str]] = {
     "pepita_video": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
     **{name: ["--optim.lr=0.001", *TANH] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
+    "pc": ["--optim.lr=0.002"],
+    "epc": ["--optim.lr=0.002"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],
     "ff": ["--optim.lr=0.005", "--network.hidden=[200,200]"],

@@ -78,6 +78,15 @@ DEFECTS = [
         "labels.repeat_interleave(frames)", "labels.repeat(frames)", "data/test_data_clips.py",
     ),
     Defect(
+        "states that climb the energy", "algorithms/families/predicted.py",
+        "h_l - self.state_lr * v_l", "h_l + self.state_lr * v_l", "oracle/test_predictive.py",
+    ),
+    Defect(
+        "a nudged output that is clamped", "credit/predictive.py",
+        'if output == "clamped" else (beta, t)', 'if output else (beta, t)',
+        "oracle/test_predictive.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),
