@@ -5,6 +5,7 @@ from benchmark.algorithms.aa import AA
 from benchmark.algorithms.afa import AFA
 from benchmark.algorithms.ao_sdtp import AOSDTP
 from benchmark.algorithms.bp import BP
+from benchmark.algorithms.bp_deepsup import BPDeepSup
 from benchmark.algorithms.bptt import BPTT
 from benchmark.algorithms.brsf import BRSF
 from benchmark.algorithms.cd import CD
@@ -12,6 +13,7 @@ from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.classrbm import ClassRBM
 from benchmark.algorithms.ddtp_linear import DDTPLinear
 from benchmark.algorithms.dfa import DFA
+from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
@@ -19,11 +21,14 @@ from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.epc import EPC
 from benchmark.algorithms.fa import FA
 from benchmark.algorithms.ff import FF
+from benchmark.algorithms.fg import FG
 from benchmark.algorithms.frsf import FRSF
 from benchmark.algorithms.ia import IA
 from benchmark.algorithms.ifa import IFA
 from benchmark.algorithms.kp import KP
 from benchmark.algorithms.ldtp import LDTP
+from benchmark.algorithms.mono_forward import MonoForward
+from benchmark.algorithms.np import NP
 from benchmark.algorithms.pc import PC
 from benchmark.algorithms.pepita import PEPITA
 from benchmark.algorithms.pepita_hebbian import PEPITAHebbian
@@ -35,6 +40,7 @@ from benchmark.algorithms.sdtp import SDTP
 from benchmark.algorithms.tp import TP
 from benchmark.algorithms.usf import USF
 from benchmark.algorithms.wm import WM
+from benchmark.algorithms.wp import WP
 from benchmark.registry import Registry
 
 ALGORITHMS: Registry[Algorithm] = Registry(
@@ -73,6 +79,12 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "bptt": BPTT,
         "pc": PC,
         "epc": EPC,
+        "dgl": DGL,
+        "mono_forward": MonoForward,
+        "bp_deepsup": BPDeepSup,
+        "np": NP,
+        "wp": WP,
+        "fg": FG,
         "cd": CD,
         "classrbm": ClassRBM,
     },

@@ -43,6 +43,8 @@ LEARNS: dict[str, list[str]] = {
     "pepita_video": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
     **{name: ["--optim.lr=0.001", *TANH] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
+    **{name: ["--optim.lr=0.002", "--network.hidden=[16]"] for name in ("np", "fg")},
+    "wp": ["--optim.lr=0.003", "--network.hidden=[16]", "--algorithm.draws=16"],
     "pc": ["--optim.lr=0.002"],
     "epc": ["--optim.lr=0.002"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],

@@ -87,6 +87,15 @@ DEFECTS = [
         "oracle/test_predictive.py",
     ),
     Defect(
+        "node perturbation that hears of no harm", "algorithms/np.py",
+        "sample_losses(logits, y, self.loss) - clean", "clean - clean",
+        "oracle/test_perturbation.py",
+    ),
+    Defect(
+        "local losses with an error between blocks", "algorithms/families/local_losses.py",
+        "block(x.detach() if cut else x)", "block(x)", "oracle/test_local_losses.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),

@@ -1,0 +1,102 @@
+"""Rules that try out perturbations: by hand with the noise they draw, and in the mean of many."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from benchmark.algorithms.bp import BP
+from benchmark.algorithms.fg import FG
+from benchmark.algorithms.np import NP
+from benchmark.algorithms.wp import WP
+from benchmark.errors import UserError
+from benchmark.streams import stream
+from tests.oracle.tiny import assert_updates, data, network, updates
+
+
+def built(cls, noise=0, **options):
+    net, W = network(activation="tanh")
+    x, y, t = data()
+    rule = cls(net, classes=3, **options).double()
+    rule._noise = stream(0, "noise", noise)
+    return rule, W, x, y, t
+
+
+def drawn(noise, *shapes):
+    generator = stream(0, "noise", noise)
+    return [
+        torch.empty(shape, dtype=torch.float64).normal_(generator=generator) for shape in shapes
+    ]
+
+
+def losses(W, x, y, noise=(0, 0, 0)):
+    W1, W2, W3 = W
+    h1 = torch.tanh(x @ W1.T + noise[0])
+    h2 = torch.tanh(h1 @ W2.T + noise[1])
+    return F.cross_entropy(h2 @ W3.T + noise[2], y, reduction="none")
+
+
+def clean(W, x):
+    h1 = torch.tanh(x @ W[0].T)
+    return x, h1, torch.tanh(h1 @ W[1].T)
+
+
+def test_np_update():
+    sigma = 0.01
+    np, W, x, y, _ = built(NP, sigma=sigma)
+    xi = drawn(0, (6, 5), (6, 4), (6, 3))
+    gain = (losses(W, x, y, [sigma * k for k in xi]) - losses(W, x, y)) / sigma
+    pairs = zip(xi, clean(W, x), strict=True)
+    assert_updates(np, x, y, [(gain[:, None] * k).T @ h / 6 for k, h in pairs])
+
+
+def test_fg_update():
+    fg, W, x, y, _ = built(FG)
+    xi = drawn(0, (6, 5), (6, 4), (6, 3))
+    zero = [torch.zeros_like(k, requires_grad=True) for k in xi]
+    g = torch.autograd.grad(losses(W, x, y, zero).sum(), zero)
+    d = sum((a * b).sum(1) for a, b in zip(g, xi, strict=True))
+    pairs = zip(xi, clean(W, x), strict=True)
+    assert_updates(fg, x, y, [(d[:, None] * k).T @ h / 6 for k, h in pairs])
+
+
+def test_wp_update():
+    sigma = 0.01
+    wp, W, x, y, _ = built(WP, sigma=sigma)
+    Psi = drawn(0, *(w.shape for w in W))
+    moved = [w + sigma * p for w, p in zip(W, Psi, strict=True)]
+    gain = (losses(moved, x, y).mean() - losses(W, x, y).mean()) / sigma
+    assert_updates(wp, x, y, [gain * p for p in Psi])
+
+
+def off(cls, draws, noise, **options):
+    """Distance of the estimate from the gradient, relative to its size."""
+    rule, _, x, y, _ = built(cls, noise, draws=draws, **options)
+    own, bp = updates(rule, x, y), updates(built(BP)[0], x, y)
+    flat = [torch.cat([g.flatten() for g in grads]) for grads in (own, bp)]
+    return ((flat[0] - flat[1]).norm() / flat[1].norm()).item()
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"), [(NP, {"sigma": 1e-6}), (FG, {}), (WP, {"sigma": 1e-6})]
+)
+def test_the_mean_of_many_draws_is_the_gradient(cls, options):
+    """And the error of n draws falls as 1 / sqrt(n): by 4 for 16 times as many."""
+    few, many = (sum(off(cls, n, k, **options) for k in range(8)) / 8 for n in (50, 800))
+    assert 3 < few / many < 5.3 and many < 0.5
+
+
+def test_np_tends_to_the_forward_gradient():
+    """Of the same noise, as its size falls: the difference is O(sigma)."""
+    x, y, _ = data()
+    fg = updates(built(FG)[0], x, y)
+    gaps = []
+    for sigma in (1e-2, 1e-3):
+        own = updates(built(NP, sigma=sigma)[0], x, y)
+        gaps.append(max((a - b).abs().max() for a, b in zip(own, fg, strict=True)))
+    assert 5 < gaps[0] / gaps[1] < 20
+
+
+@pytest.mark.parametrize("cls", [NP, WP])
+def test_no_noise_is_refused(cls):
+    with pytest.raises(UserError, match="sigma"):
+        built(cls, sigma=0.0)
