@@ -27,7 +27,7 @@ ifneq ($(LOCK),)
 	$(PY) -m pip install -q --require-hashes -r $(LOCK)
 	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
 else
-	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune,cluster]'
+	$(PY) -m pip install -q -c constraints.txt -e '.[dev,tune,cluster,evolution]'
 endif
 	touch $@
 

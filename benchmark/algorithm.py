@@ -30,7 +30,7 @@ class Credit(NamedTuple):
     Attributes:
         objective: scalar whose gradient is the update; its value has no meaning.
         logits: ``[N, classes]``, for the task loss and the accuracy.
-        signals: named teaching signals, for measurements only.
+        signals: named teaching signals, for measurements and ``after_step``.
     """
 
     objective: Tensor
@@ -102,6 +102,9 @@ class Algorithm(Learner):
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         """Scalars to be descended one after the other before ``credit``, each with its own step."""
         return iter(())
+
+    def after_step(self, credit: Credit) -> None:
+        """Write what a step decided beside the weights: the next population."""
 
     def reference(self, x: Tensor, y: Tensor) -> Tensor | None:
         """The task loss of the predictions, whose gradient measurements compare the update with.

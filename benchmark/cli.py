@@ -23,6 +23,7 @@ commands:
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
+  evolve       search for a network that solves a task: es, ga, neat on xor, cart_pole, double_pole
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
   theory       run an experiment of a theory paper: numbers and figure into results/theory/
@@ -259,6 +260,24 @@ def tune(args: list[str]) -> None:
         print(path)
 
 
+def evolve(args: list[str]) -> None:
+    """Search for a network that solves a task, with each seed, and print the table of all searches.
+
+    The options of a search follow (--algorithm.sigma 0.1, --network.hidden [8], --generations 50,
+    --seeds 10); defaults: configs/evolve/. What is recorded is skipped.
+    """
+    parser = _Parser(
+        prog="python -m benchmark evolve", description=evolve.__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--task", required=True, help="its name: see list")
+    parser.add_argument("--algorithm", required=True, help="es, ga or neat")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front, rest = parser.parse_known_args(args)
+    from benchmark.suite.evolve.run import evolve as search
+
+    print(search(front.task, front.algorithm, rest, front.results))
+
+
 def migrate(args: list[str]) -> None:
     """Give records of an earlier version this version's row identities."""
     from benchmark.suite.run.migrate import migrate as give_identities
@@ -290,6 +309,7 @@ def names(args: list[str]) -> None:
     from benchmark.algorithms import ALGORITHMS
     from benchmark.data import DATASETS
     from benchmark.networks import NETWORKS
+    from benchmark.tasks import TASKS
 
     if file is not None:
         from benchmark.suite.records.files import write_atomically
@@ -297,7 +317,7 @@ def names(args: list[str]) -> None:
 
         write_atomically(file, to_csv({name: cls.traits for name, cls in ALGORITHMS.items()}))
         return
-    for registry in (ALGORITHMS, NETWORKS, DATASETS):
+    for registry in (ALGORITHMS, NETWORKS, DATASETS, TASKS):
         print(f"{registry.kind}s")
         for name, cls in registry.items():
             print(f"  {name:14} {(cls.__doc__ or '').strip().splitlines()[0]}")
@@ -316,6 +336,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "leaderboard": leaderboard,
     "plots": plots,
     "tune": tune,
+    "evolve": evolve,
     "perf": perf,
     "migrate": migrate,
     "theory": theory,

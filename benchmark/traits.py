@@ -39,6 +39,8 @@ class Traits:
             take the mean of their updates here too. Without ``noise`` and ``batch``, on a network
             without dropout and batch norm, that is the update of the joined batch, up to rounding.
         settling: states of the hidden layers relax in a step, for many of its own.
+        exchange: processes join their batches, draw the same noise and share the work: together
+            they take the update of one process on the joined batch, whatever it reads or draws.
         same_steps: each step does the same operations, whatever the numbers, the step and the
             epoch, and draws all noise from ``self.noise``. Such steps are repeated without
             autograd, see :func:`repeats`.
@@ -58,6 +60,7 @@ class Traits:
     noise: bool = False
     batch: bool = False
     settling: bool = False
+    exchange: bool = False
     same_steps: bool = False
     networks: Literal["any", "blocks", "settles", "samples"] = "any"
 
@@ -86,7 +89,7 @@ class Traits:
     def joins(self) -> bool:
         """Whether several processes take the update of one process on the joined batch, where the
         network has no dropout and no batch norm."""
-        return not (self.noise or self.batch)
+        return self.exchange or not (self.noise or self.batch)
 
 
 def settles(rule: Any) -> bool:
@@ -102,6 +105,11 @@ def needs(rule: Any) -> str:
 def teaches_blocks(rule: Any) -> bool:
     """Whether a rule teaches each block apart; one without traits may not."""
     return hasattr(rule, "traits") and not rule.traits.backward_pass
+
+
+def exchanges(rule: Any) -> bool:
+    """Whether processes draw the same noise; those of a rule without traits do not."""
+    return hasattr(rule, "traits") and rule.traits.exchange
 
 
 def repeats(algorithm: Any) -> bool:

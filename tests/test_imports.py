@@ -21,6 +21,7 @@ BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "networks": set(),
     "credit": {"networks"},
     "data": set(),
+    "tasks": set(),
     "speed": set(),
     "engine": {"credit", "networks", "speed"},
     "algorithm": {"credit", "networks", "engine"},
@@ -32,11 +33,12 @@ BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "suite.run": {*LIBRARY, "suite.records", "suite.rows"},
     "suite.perf": {*LIBRARY, "suite.records", "suite.rows", "suite.run"},
     "suite.theory": LIBRARY,
+    "suite.evolve": {*LIBRARY, "tasks", "suite.records", "suite.rows", "suite.run"},
     "suite.launch": {*LIBRARY, "suite.records", "suite.rows", "suite.run", "suite.tables"},
 }
 WITHOUT = {  # room -> packages that it does without
     **dict.fromkeys(("credit", "networks", "speed"), frozenset({"lightning"})),
-    **dict.fromkeys(("suite.records", "suite.tables"), frozenset({"lightning", "torch"})),
+    **dict.fromkeys(("tasks", "suite.records", "suite.tables"), frozenset({"lightning", "torch"})),
 }
 FACE = {"__init__", "__main__", "cli"}  # may import all
 

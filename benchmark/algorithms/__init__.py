@@ -19,10 +19,12 @@ from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.epc import EPC
+from benchmark.algorithms.es import ES
 from benchmark.algorithms.fa import FA
 from benchmark.algorithms.ff import FF
 from benchmark.algorithms.fg import FG
 from benchmark.algorithms.frsf import FRSF
+from benchmark.algorithms.ga import GA
 from benchmark.algorithms.ia import IA
 from benchmark.algorithms.ifa import IFA
 from benchmark.algorithms.kp import KP
@@ -87,5 +89,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "fg": FG,
         "cd": CD,
         "classrbm": ClassRBM,
+        "es": ES,
+        "ga": GA,
     },
 )

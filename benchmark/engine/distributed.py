@@ -46,6 +46,30 @@ def average_float_buffers_(module: nn.Module) -> None:
     average_([b for b in module.buffers() if b.is_floating_point()])
 
 
+def joined(rows: Tensor) -> Tensor:
+    """The rows ``[N, ...]`` of all processes, as many from each, in the order of their ranks."""
+    if not dist.is_initialized():
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def share(n: int) -> slice:
+    """Which of ``n`` things this process does: even parts, in the order of the ranks."""
+    if not dist.is_initialized():
+        return slice(0, n)
+    rank, world = dist.get_rank(), dist.get_world_size()
+    return slice(rank * n // world, (rank + 1) * n // world)
+
+
+def sum_(t: Tensor) -> Tensor:
+    """``t`` summed over all processes, in place."""
+    if dist.is_initialized():
+        dist.all_reduce(t)
+    return t
+
+
 def gather(value: Any) -> list[Any]:
     """Every process's value, in the order of their ranks; tensors must lie on the CPU."""
     if not dist.is_initialized():

@@ -20,7 +20,7 @@ from benchmark.engine.sums import EpochSums
 from benchmark.errors import UserError
 from benchmark.speed import repeated
 from benchmark.streams import stream_seed
-from benchmark.traits import repeats
+from benchmark.traits import exchanges, repeats
 
 
 class Answer(Protocol):
@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 
 class Learner(Evaluated):
-    """Trains by what ``before_step``, ``feedback_phase`` and ``credit`` of a derived class give.
+    """Trains by what ``before_step``, ``feedback_phase``, ``credit`` and ``after_step`` give.
 
     Batches are ``x`` ``[N, ...]`` and ``y`` ``[N]``. One that comes from a loader with
     ``local_batch_size`` is a chunk of mini-batches of that size; any other is one mini-batch.
@@ -87,6 +87,9 @@ class Learner(Evaluated):
     def feedback_phase(self, x: Tensor) -> Iterator[Tensor]:
         raise NotImplementedError
 
+    def after_step(self, credit: Any) -> None:
+        raise NotImplementedError
+
     # ---- a step -------------------------------------------------------------------------------
 
     @property
@@ -95,12 +98,17 @@ class Learner(Evaluated):
         return self._step
 
     @property
+    def noise_rank(self) -> int:
+        """Whose noise this process draws: its own, or the first one's where all draw the same."""
+        return 0 if exchanges(self) else self.global_rank
+
+    @property
     def noise(self) -> torch.Generator:
         """This step's and this process's generator for dropout masks and injected noise."""
         if self._noise is None:
             if self._generator.device != self.device:
                 self._generator = torch.Generator(self.device)
-            name = ("noise", self.current_epoch, self._step, self.global_rank)
+            name = ("noise", self.current_epoch, self._step, self.noise_rank)
             self._noise = self._generator.manual_seed(stream_seed(self.seed, *name))
         return self._noise
 
@@ -140,6 +148,7 @@ class Learner(Evaluated):
             self.descend(objective)
         credit = self.credit(x, y)
         self.descend(credit.objective)
+        self.after_step(credit)
         return credit.logits.detach()
 
     def _count_steps(self, n: int) -> None:

@@ -127,7 +127,7 @@ def measure(algorithm: Any, x: Tensor, y: Tensor) -> dict[str, float]:
     net, values = algorithm.net, {}
     layers = {name: m for name, m in synapses(net).items() if m.weight.requires_grad}
     weights: list[Tensor] = [m.get_parameter("weight") for m in layers.values()]
-    noise = stream(algorithm.seed, "measure", algorithm.global_rank, device=algorithm.device)
+    noise = stream(algorithm.seed, "measure", algorithm.noise_rank, device=algorithm.device)
     with untouched(algorithm), torch.enable_grad():
         algorithm.train()
         algorithm.begin_step(noise)

@@ -8,7 +8,8 @@ from benchmark.networks import NETWORKS
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.rows.parse import Names, names_in, read_config, read_default, read_row
 
-COMPLETE = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
+OTHERS = ("bench", "tune", "evolve")
+COMPLETE = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in OTHERS)
 OURS = sorted((CONFIGS / "bench").glob("*.yaml"))
 SHARED = [path for path in OURS if path.stem.split("-")[-1] in NETWORKS]
 

@@ -25,7 +25,8 @@ BIG = {"local_cifar", "hopfield_conv", "resnet56"}
 GREY = {"mnist", "fashion_mnist"}
 
 
-PAPERS = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in ("bench", "tune"))
+OTHERS = ("bench", "tune", "evolve")
+PAPERS = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.parent.name not in OTHERS)
 
 
 def kind(value):

@@ -49,8 +49,13 @@ LEARNS: dict[str, list[str]] = {
     "epc": ["--optim.lr=0.002"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],
+    "es": ["--algorithm.pairs=16", "--algorithm.sigma=0.1", "--optim.lr=0.01"],
+    "ga": [
+        "--algorithm.population=30", "--algorithm.parents=10", "--algorithm.crossover=1",
+        "--algorithm.sigma=0.02", "--optim.lr=1", "--network.hidden=[16]",
+    ],
     "ff": ["--optim.lr=0.005", "--network.hidden=[200,200]"],
-}
+}  # fmt: skip
 
 
 @cache

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from benchmark.algorithms import ALGORITHMS
+from benchmark.algorithms.families.population import Population
 from benchmark.credit.feedback import Synapse
 from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
@@ -92,35 +93,51 @@ class Answers:
     """What a block's synapse was asked in a step, and what it answered: rows of inputs, outputs."""
 
     def __init__(self, algorithm, k):
-        self.synapse, self.asked = algorithm.net.blocks[k].synapse, []
+        block = algorithm.net.blocks[k]
+        self.synapse, self.asked = block.synapse, []
+        self.given = [] if isinstance(algorithm, Population) else None
+        self.then = block.activation  # what reads the answers of a perturbed synapse
         self._op = self.synapse.op if isinstance(self.synapse, Synapse) else None
 
     def __enter__(self):
-        self._handle = self.synapse.register_forward_pre_hook(lambda _, args: self.note(args[0]))
+        watched = [(self.synapse, self.asked)]
+        if self.given is not None:
+            watched.append((self.then, self.given))
+        self._handles = [
+            module.register_forward_pre_hook(lambda _, args, rows=rows: note(rows, args[0]))
+            for module, rows in watched
+        ]
         if self._op:
             self.synapse.op = self.ask
         return self
 
     def __exit__(self, *_):
-        self._handle.remove()
+        for handle in self._handles:
+            handle.remove()
         if self._op:
             del self.synapse.op
 
     def ask(self, x, W):
         if W is self.synapse.weight:  # else the feedback weights are asked
-            self.note(x)
+            note(self.asked, x)
         return self._op(x, W)
-
-    def note(self, x):
-        self.asked.append(x.detach().flatten(1).clone())
 
     @property
     def inputs(self):
         return torch.cat(self.asked)
 
     def linear(self):
-        """The answers without bias."""
+        """The answers without bias; of perturbed weights, where they are."""
+        if self.given is not None:
+            return torch.cat(self.given)
         return self.inputs @ self.synapse.weight.detach().T
+
+
+def note(rows, x):
+    if torch._C._functorch.is_batchedtensor(x):  # of a population: the rows of all
+        at = torch._C._functorch.maybe_get_bdim(x)
+        x = torch._C._functorch.get_unwrapped(x).movedim(at, 0).flatten(0, 1)
+    rows.append(x.detach().flatten(1).clone())
 
 
 def unasked(algorithm, k, x, y):
@@ -199,14 +216,14 @@ def moved_by_layer(algorithm, k, x, y):
     with Answers(algorithm, k + 1) as answers:
         before = update(algorithm, x, y)
     W, compensating = weight(algorithm, k), weight(algorithm, k + 1)
-    kept, given = compensating.detach().clone(), answers.linear()
+    given = answers.linear()
     W.data += 0.1 * torch.randn(W.shape, generator=stream(0, "W"), dtype=W.dtype)
     for _ in range(4):  # what a second pass asks is known once the first one's answers are right
         with Answers(algorithm, k + 1) as answers:
             after = update(algorithm, x, y)
         held = answers.linear()
-        lacking = given - answers.inputs @ kept.T
-        compensating.data = kept + torch.linalg.lstsq(answers.inputs, lacking).solution.T
+        lacking = given - held
+        compensating.data += torch.linalg.lstsq(answers.inputs, lacking).solution.T
     if not algorithm.traits.relaxes and algorithm.traits.networks != "samples":  # can be held
         torch.testing.assert_close(held, given, rtol=0, atol=1e-9)
     return bool(moved(before, after, of_blocks(*range(k))))

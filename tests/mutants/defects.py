@@ -104,6 +104,43 @@ DEFECTS = [
         "-gain / ((beta1 - beta2) * len(x))", "-gain / (beta1 * len(x))", "oracle/test_ep.py",
     ),
     Defect(
+        "es climbs down", "algorithms/es.py",
+        "k: -weighted_sum(", "k: weighted_sum(", "oracle/test_evolution.py",
+    ),
+    Defect(
+        "an estimate without its sigma squared", "algorithms/es.py",
+        "u / (len(F) * self.sigma**2)", "u / (len(F) * self.sigma)", "limits/test_estimate.py",
+    ),
+    Defect(
+        "pairs that are not antithetic", "credit/perturbation.py",
+        "torch.cat([d.b, d.b])", "torch.cat([d.b, -d.b])", "oracle/test_evolution.py",
+    ),
+    Defect(
+        "low ranks that grow with the rank", "credit/perturbation.py",
+        "sigma * rank**-0.5 * a", "sigma * a", "oracle/test_evolution.py",
+    ),
+    Defect(
+        "ranks of equal fitnesses in the order of the draw", "credit/perturbation.py",
+        "(below + up_to - 1).to(fitness.dtype) / 2", "fitness.argsort().argsort().to(fitness)",
+        "oracle/test_evolution.py",
+    ),
+    Defect(
+        "ga keeps the least fit", "algorithms/ga.py",
+        "F.argsort(descending=True, stable=True)", "F.argsort(stable=True)",
+        "oracle/test_evolution.py",
+    ),
+    Defect(
+        "elites that are mutated too", "algorithms/ga.py",
+        "torch.cat([D[: self.elites], child", "torch.cat([child[: self.elites], child",
+        "oracle/test_evolution.py",
+    ),
+    Defect(
+        "processes that judge the population on their own batch alone",
+        "algorithms/families/population.py",
+        "x, y = joined(x), joined(y)", "x, y = x, y",
+        "limits/test_shares.py",
+    ),
+    Defect(
         "a promise that is too large", "algorithms/dtp.py",
         "transport=\"output\"", "transport=\"none\"", "conformance/test_traits.py::test_transport",
     ),
@@ -122,7 +159,7 @@ DEFECTS = [
     ),
     Defect(
         "one noise for all processes", "engine/learner.py",
-        "self._step, self.global_rank)", "self._step, 0)",
+        "self._step, self.noise_rank)", "self._step, 0)",
         "conformance/test_processes.py::test_noise_is_drawn_per_process",
     ),
     Defect(

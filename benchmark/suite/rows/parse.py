@@ -138,13 +138,13 @@ def row_parser(names: Names) -> ArgumentParser:
         "be given as one: --optim '{name: adam, lr: 0.001}', or as a YAML file: --optim FILE."),
         print_config=None)  # fmt: skip
     base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
-    _add_options(parser, ALGORITHMS[names.algorithm], "algorithm", base)
+    add_options(parser, ALGORITHMS[names.algorithm], "algorithm", base)
     parser.add_argument("--algorithm.name", default=names.algorithm, help="the learning algorithm")
-    _add_options(parser, NETWORKS[names.network], "network", {"in_shape", "classes", "generator"})
+    add_options(parser, NETWORKS[names.network], "network", {"in_shape", "classes", "generator"})
     parser.add_argument("--network.name", default=names.network, help="the network")
-    _add_options(parser, DATASETS[names.dataset], "data", set())
+    add_options(parser, DATASETS[names.dataset], "data", set())
     parser.add_argument("--data.name", default=names.dataset, help="the dataset")
-    _add_options(parser, Optim, "optim", set())
+    add_options(parser, Optim, "optim", set())
     parser.add_argument("--loss", type=Loss, default="cross_entropy", help="task loss")
     parser.add_argument("--adversarial_eps", type=float, default=0.0, help=(
         "learn from x + eps sign(dJ/dx) instead of the inputs x"))  # fmt: skip
@@ -153,13 +153,13 @@ def row_parser(names: Names) -> ArgumentParser:
     parser.add_argument("--precision", type=Precision, default="32-true", help="number format")
     parser.add_argument("--variant", type=str, default="", help="a label in the tables")
     parser.add_argument("--published", type=str, default="", help="published cell to compare with")
-    _add_options(parser, Machine, "machine", set())
-    _add_options(parser, Measure, "measure", set())
+    add_options(parser, Machine, "machine", set())
+    add_options(parser, Measure, "measure", set())
     parser.add_argument("--seeds", type=int | list[int], default=3, help="how many, or a list")
     return parser
 
 
-def _add_options(parser: ArgumentParser, cls: type, group: str, skip: set[str]) -> None:
+def add_options(parser: ArgumentParser, cls: type, group: str, skip: set[str]) -> None:
     """A class's options but ``skip``, each by itself: no option takes the whole group.
 
     Raises:
@@ -201,6 +201,8 @@ def parse(
     except (ArgumentError, OverflowError, RecursionError) as error:
         raise UserError(" ".join(str(error).replace("typing.", "").split())) from error
     for group, option in CHOSEN_BY.items():
+        if f"{group}.name" not in known:
+            continue
         name, chosen = options[group].name, parser.get_default(f"{group}.name")
         if name != chosen:
             raise UserError(f"--{group}.name is {name}, of a row of {chosen}: choose with {option}")
