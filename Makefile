@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun leaderboard plots perf tune list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust leaderboard plots perf tune list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,10 @@ table: setup  ## train what the tables of PAPER lack, print them beside the publ
 
 rerun: setup  ## train the row and seed of RECORD=results/records/x.json again, and compare
 	@$(BENCH) rerun $(or $(RECORD),$(error RECORD=results/records/x.json is missing)) $(ARGS)
+
+robust: setup  ## attack the recorded runs of ALGO or on DATASET: results/robustness/ (AGAIN=1, RECORD=)
+	@$(BENCH) robust $(call option,RECORD,--record) $(call option,ALGO,--algorithm) \
+	  $(call option,DATASET,--dataset) $(call option,NETWORK,--network) $(if $(AGAIN),--again) $(ARGS)
 
 leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md

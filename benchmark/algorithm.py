@@ -114,6 +114,14 @@ class Algorithm(Learner):
         scores = self.predict(x)
         return task_loss(scores, y, self.loss) if scores.requires_grad else None
 
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """What the rule's own feedback gives the input in place of dJ/dx, in the shape of ``x``.
+
+        For attacks that know of a rule what it knows of itself; up to a positive factor, for they
+        take its signs. None where its feedback does not reach the input, or is the true gradient.
+        """
+        return None
+
     def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """An algorithm's own scalars to record beside the alignment angles, by name."""
         return {}

@@ -20,6 +20,7 @@ commands:
   bench        train algorithms beside backprop, record them, print their rows
   table        train what a paper's tables lack, and print them beside the published numbers
   rerun        train a record's row and seed again: equal bits, equal within noise, or different
+  robust       attack recorded runs: accuracy under attacks and corruptions
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
@@ -207,9 +208,37 @@ def rerun(args: list[str]) -> int:
     return 0 if run_again(front.record, rest, front.results) else 1
 
 
+def robust(args: list[str]) -> None:
+    """Attack recorded runs, and write what they withstand to results/robustness/.
+
+    FGSM and PGD through the true gradient, PGD through the rule's own feedback and through another
+    seed of backprop, Square attack, noise, blur and contrast. Where to run is an option
+    (--data.root DIR, --machine.accelerator gpu).
+    """
+    parser = _Parser(prog="python -m benchmark robust", description=robust.__doc__)
+    parser.add_argument("--algorithm", help="runs of these rules: names with commas")
+    parser.add_argument("--dataset", help="runs on this data set")
+    parser.add_argument("--network", help="runs of this network")
+    parser.add_argument(
+        "--record", type=Path, action="extend", nargs="+", default=[],
+        help="files in results/records, instead of names",
+    )  # fmt: skip
+    parser.add_argument("--images", type=int, default=1000, help="of the test set, evenly spread")
+    parser.add_argument(
+        "--retrain", action="store_true", help="train again the runs whose weights are gone"
+    )
+    parser.add_argument("--again", action="store_true", help="also what is measured already")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front, rest = parser.parse_known_args(args)
+    from benchmark.suite.run.robust import robust as attack
+
+    for path in attack(front, rest):
+        print(path)
+
+
 def leaderboard(args: list[str]) -> None:
     """Boards and papers' tables from the records."""
-    from benchmark.suite.tables import write_leaderboard, write_tables
+    from benchmark.suite.tables import write_leaderboard, write_robustness, write_tables
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -217,8 +246,11 @@ def leaderboard(args: list[str]) -> None:
     options = parser.parse_args(args)
     table = write_leaderboard(options.results, options.readme)
     write_tables(options.results, readme=options.readme)
+    attacked = write_robustness(options.results)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")
     print(f"{options.results}/tables: the papers' tables, overview.md, cells.csv")
+    if attacked:
+        print(f"{options.results}/robustness.md, robustness.csv: {attacked} runs under attack")
 
 
 def plots(args: list[str]) -> None:
@@ -333,6 +365,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "bench": bench,
     "table": table,
     "rerun": rerun,
+    "robust": robust,
     "leaderboard": leaderboard,
     "plots": plots,
     "tune": tune,

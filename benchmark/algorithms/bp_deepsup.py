@@ -17,7 +17,7 @@ class BPDeepSup(LocalLosses):
     """
 
     traits = Traits(
-        "backpropagation", "Lee et al.", 2015,
+        "local losses", "Lee et al.", 2015,
         teacher="above", transport="weights", feedback="learned", backward_pass=True,
         same_steps=True,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
@@ -62,6 +63,13 @@ class DFA(Algorithm):
             return e @ self.get_buffer(f"B{k}")
         B = self.get_buffer("B0")[:, : self.units[k]]
         return (e * math.sqrt(max(self.units) / self.units[k])) @ B
+
+    @torch.no_grad()
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor:
+        """(dh_1/dx)^T B_1 e: from where B_1 e enters, through the first block to the input."""
+        into_first = torch.func.vjp(self.net.blocks[0], x)
+        e = output_error(self.net(x), y, self.loss)
+        return into_first[1](self.send(e, 0).view_as(into_first[0]))[0]
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         *hidden, logits = h = forward_cut(self.net.blocks, x)

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from benchmark.algorithm import Algorithm, Credit
@@ -53,6 +54,13 @@ class FA(Algorithm):
         if self.feedback_init == "forward":
             return self.feedback_scale * W
         return self.feedback_scale * draw(self.feedback_init, W.shape, self.feedback_stream(k))
+
+    @torch.enable_grad()
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """B_1^T delta_1: the error's way through the B of all layers, and on to the input."""
+        x = x.detach().requires_grad_()
+        (signal,) = torch.autograd.grad(task_loss(self.net(x), y, self.loss), x)
+        return signal
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
         logits = self.net(x)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmark.algorithms.fa import FA
-from benchmark.credit.feedback import carriers
+from benchmark.credit.feedback import Synapse, carriers
 from benchmark.networks import Network
 from benchmark.traits import Traits
 
@@ -38,6 +38,15 @@ class FRSF(FA):
         self.renew_magnitudes()
         for synapse in self.carriers:
             synapse.B.copysign_(synapse.weight)
+
+    @torch.no_grad()
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """As in feedback alignment, with the signs of now in the first layer's B too, which no
+        error passes in training."""
+        for synapse in self.net.modules():
+            if isinstance(synapse, Synapse):
+                synapse.B.copysign_(synapse.weight)
+        return super().input_signal(x, y)
 
     def renew_magnitudes(self) -> None:
         """Change the magnitudes of every B in place, before a step; here they are fixed."""

@@ -27,6 +27,17 @@ def symmetric(net: nn.Module) -> Iterator[None]:
 
 
 @torch.enable_grad()
+def input_gradient(algorithm: Any, x: Tensor, y: Tensor) -> Tensor | None:
+    """dJ/dx ``[N, ...]``, the true gradient of the task loss at the inputs ``x``.
+
+    None for an algorithm whose predictions are not differentiable.
+    """
+    x = x.detach().requires_grad_()
+    with symmetric(algorithm.net):
+        J = algorithm.reference(x, y)
+        return None if J is None else torch.autograd.grad(J, x)[0]
+
+
 def fast_sign(algorithm: Any, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """Adversarial inputs, in place of ``x``: moved so that the loss grows.
 
@@ -38,13 +49,10 @@ def fast_sign(algorithm: Any, x: Tensor, y: Tensor, eps: float) -> Tensor:
     Raises:
         UserError: for an algorithm whose predictions are not differentiable.
     """
-    x = x.detach().requires_grad_()
-    with symmetric(algorithm.net):
-        J = algorithm.reference(x, y)
-        if J is None:
-            raise UserError(
-                f"adversarial_eps: the predictions of {type(algorithm).__name__.lower()} are not "
-                "differentiable, so there is no gradient of the inputs"
-            )
-        (gradient,) = torch.autograd.grad(J, x)
+    gradient = input_gradient(algorithm, x, y)
+    if gradient is None:
+        raise UserError(
+            f"adversarial_eps: the predictions of {type(algorithm).__name__.lower()} are not "
+            "differentiable, so there is no gradient of the inputs"
+        )
     return x.detach() + eps * gradient.sign()

@@ -68,6 +68,13 @@ def recorded_run(row, seed, machine, results, **_):
     return json.loads(RECORD.read_text())
 
 
+def attacked(record, *_):
+    names = ("row_hash", "seed", "weights_sha256", "finished")
+    return {name: record[name] for name in names} | {
+        "schema": 1, "images": 10, "clean_acc": 50.0, "points": [], "environment": {"device": "cpu"}
+    }  # fmt: skip
+
+
 def judged(search, row, runs):
     runs.mkdir(parents=True)
     return Judged(50.0, "ok", {"device": "cpu"})
@@ -94,6 +101,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr(f"benchmark.suite.launch.{module}.run_queue", lambda jobs, *_: (
             rows.extend(jobs) or Outcome()))  # fmt: skip
     monkeypatch.setattr("benchmark.suite.run.rerun.run", recorded_run)
+    monkeypatch.setattr("benchmark.suite.run.robust.measure", attacked)
     monkeypatch.setattr("benchmark.suite.perf.steps.measure", lambda *_: dict.fromkeys(
         ("ours", "bare", "products"), 1.0))  # fmt: skip
     for part in ("settling_costs", "synapse_costs"):
@@ -130,6 +138,7 @@ def test_all_that_is_documented_is_found():
         ("bench", "WORKERS=--workers GPUS=--gpus PER_GPU=--per_gpu SLURM=--slurm"),
         ("table", "WORKERS=--workers GPUS=--gpus PER_GPU=--per_gpu SLURM=--slurm"),
         ("table", "PAPER=--paper ONLY=--only SEEDS=--seeds"),
+        ("robust", "ALGO=--algorithm DATASET=--dataset NETWORK=--network RECORD=--record"),
         ("tune", "ALGO=--algorithm DATASET=--dataset NETWORK=--network TRIALS=--trials"),
     ],
 )  # fmt: skip

@@ -59,6 +59,26 @@ DEFECTS = [
         "nudged away from the target", "credit/settling.py",
         "beta * (target - top)", "beta * (top - target)", "oracle/test_ep.py",
     ),
+    # ---- measure/: attacks on what was trained
+    Defect(
+        "a true gradient of the inputs that goes through B", "credit/true_gradient.py",
+        "with symmetric(algorithm.net):", "if algorithm.net is not None:",
+        "oracle/test_input_signal.py",
+    ),
+    Defect(
+        "pepita's input signal with the wrong sign", "algorithms/families/modulated.py",
+        "return -self.input_shift(", "return self.input_shift(", "oracle/test_input_signal.py",
+    ),
+    Defect(
+        "pgd that leaves its ball", "measure/attacks.py",
+        "x_adv = (x_adv + alpha * gradient(x_adv, y).sign()).clamp(low, high)",
+        "x_adv = (x_adv + alpha * gradient(x_adv, y).sign()).clamp(0, 1)",
+        "oracle/test_attacks.py",
+    ),
+    Defect(
+        "queries that are counted after an image is lost", "measure/attacks.py",
+        "used[alive] += 1", "used += 1", "oracle/test_attacks.py",
+    ),
     # ---- algorithms/: the rules
     Defect(
         "dfa with the wrong sign", "algorithms/dfa.py",
@@ -236,6 +256,16 @@ DEFECTS = [
     Defect(
         "the interval of a mean, not of one more run", "suite/tables/statistics.py",
         "variance(measured) * (1 + 1 / m)", "variance(measured) / m", "tables/test_statistics.py",
+    ),
+    Defect(
+        "backprop attacked through its own weights as a transfer", "suite/run/robust.py",
+        "and other[\"seed\"] != record[\"seed\"]", "and other is not None",
+        "cli/test_robust.py::test_a_file_beside_each_record",
+    ),
+    Defect(
+        "robustness of other weights than the record's", "suite/tables/robustness_board.py",
+        "if record.get(\"weights_sha256\") != one[\"weights_sha256\"]:", "if record is one:",
+        "cli/test_robust.py::test_the_board_is_a_function_of_the_files",
     ),
     Defect(
         "claims that two may hold", "suite/run/claims.py",

@@ -20,6 +20,9 @@ class LearnedFeedback(FA):
         for synapse in self.carriers:
             learn(synapse, self.shares_update)
 
+    def input_signal(self, x: Tensor, y: Tensor) -> None:
+        """None: no error passes the first layer's B in training, so it has learned nothing."""
+
     def feedback_weights(self) -> list[Tensor]:
         return [synapse.B for synapse in self.carriers]
 

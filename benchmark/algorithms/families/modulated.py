@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm
 from benchmark.credit.angles import angle
-from benchmark.credit.losses import task_loss
+from benchmark.credit.losses import output_error, task_loss
 from benchmark.credit.mirror import Mirror, mirror_, product, rescale_
 from benchmark.credit.passes import (
     Normalize,
@@ -104,6 +104,11 @@ class Modulated(Algorithm):
     def input_shift(self, e: Tensor, x: Tensor) -> Tensor:
         """+-F e, in the shape of ``x``."""
         return (self.sign * e @ self.F).view_as(x)
+
+    @torch.no_grad()
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor:
+        """x - x_err = -+F e: what h_k - h_k^err, the signal of a hidden layer, is for h_0."""
+        return -self.input_shift(output_error(self.predict(x), y, self.loss), x)
 
     def forward_pass(self, x: Tensor) -> Pass:
         return forward_pass(self.blocks, x, self.normalize)

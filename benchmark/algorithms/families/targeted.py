@@ -58,6 +58,13 @@ class Targeted(Decoding):
         """t_1, t_2, ..: targets of the activities, up to the logits or the top hidden ones."""
         raise NotImplementedError
 
+    @torch.no_grad()
+    def input_signal(self, x: Tensor, y: Tensor) -> Tensor:
+        """(dh_1/dx)^T (h_1 - t_1): what the first layer's distance from its target says of x."""
+        t_1, *_ = self.targets(self.encode_all(x), y)
+        into_first = torch.func.vjp(self.net.blocks[0], x)
+        return into_first[1](into_first[0] - t_1)[0]
+
     def losses(self, encoding: Encoding, targets: list[Tensor], y: Tensor) -> Tensor:
         """What the weights descend in ``credit``: every layer's distance from its target."""
         return layer_losses(encoding.h, targets)

@@ -87,7 +87,7 @@ def find(results: Path, row_hash: str, seed: int) -> Record | None:
     Raises:
         UserError: it is broken, or that of another run under this one's name.
     """
-    path = _path(results, row_hash, seed)
+    path = path_of(results, row_hash, seed)
     if path is None:
         return None
     record = read(path)
@@ -98,7 +98,7 @@ def find(results: Path, row_hash: str, seed: int) -> Record | None:
     return record
 
 
-def _path(results: Path, row_hash: str, seed: int) -> Path | None:
+def path_of(results: Path, row_hash: str, seed: int) -> Path | None:
     """A run's file; what precedes the hash in its name is for people, and may have changed."""
     return next((results / "records").glob(f"*-{row_hash}-s{seed}.json"), None)
 
@@ -117,7 +117,7 @@ def save(results: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     except UserError as error:
         raise ValueError(f"not a record: {error}") from error
     path = results / "records" / file_name(record)
-    old = _path(results, record["row_hash"], record["seed"])
+    old = path_of(results, record["row_hash"], record["seed"])
     if old and not overwrite:
         raise UserError(f"{old} exists: records are written once; --again (AGAIN=1) repeats a run")
     write_atomically(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -128,7 +128,7 @@ def save(results: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
 
 def remove(results: Path, record: Mapping[str, Any]) -> None:
     """Delete a record's file."""
-    if path := _path(results, record["row_hash"], record["seed"]):
+    if path := path_of(results, record["row_hash"], record["seed"]):
         path.unlink()
 
 

@@ -41,13 +41,13 @@ def rerun(path: Path, args: list[str], results: Path) -> bool:
         UserError: no valid record, an option of the row itself, or unusable data or devices.
     """
     then = records.read(path)
-    row, machine = _setup(path, then, args)
+    row, machine = setup(path, then, args)
     seconds = f", {then['cost']['seconds']:.0f} s then" if "seconds" in then["cost"] else ""
     print(f"{row.title} seed {then['seed']}, recorded {made(then)}{seconds}")
     scratch = results / "runs" / "rerun"
-    seed, threads = then["seed"], then["environment"].get("threads")
+    seed, count = then["seed"], then["environment"].get("threads")
     alone = claim_in_turn(results, f"rerun-{row.hash}-s{seed}", f"this rerun of {row.title}")
-    with room_in(results), alone, _threads(threads):
+    with room_in(results), alone, threads(count):
         now = run(row, seed, machine, scratch, overwrite=True, measure=Measure(0))
         shutil.rmtree(run_folder(scratch, row, seed))
         records.remove(scratch, now)
@@ -56,7 +56,7 @@ def rerun(path: Path, args: list[str], results: Path) -> bool:
     return equal
 
 
-def _setup(path: Path, then: Record, args: list[str]) -> tuple[Row, Machine]:
+def setup(path: Path, then: Record, args: list[str]) -> tuple[Row, Machine]:
     """The record's row, and where it is to run: on a CPU if the record comes from one."""
     names = names_in(path)
     row, _ = _parsed(names, path, [])
@@ -76,7 +76,7 @@ def _parsed(names: Names, path: Path, args: list[str]) -> tuple[Row, Machine]:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Compute with the record's number of threads, where it is known."""
     before = torch.get_num_threads()
     try:

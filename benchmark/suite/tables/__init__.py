@@ -1,5 +1,10 @@
 """Tables, boards and plots: pure functions of records, published cells and manifests. No torch."""
 
-from benchmark.suite.tables.write import write_leaderboard, write_plots, write_tables
+from benchmark.suite.tables.write import (
+    write_leaderboard,
+    write_plots,
+    write_robustness,
+    write_tables,
+)
 
-__all__ = ["write_leaderboard", "write_plots", "write_tables"]
+__all__ = ["write_leaderboard", "write_plots", "write_robustness", "write_tables"]

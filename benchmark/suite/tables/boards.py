@@ -38,6 +38,7 @@ Generated from `results/records/`; do not edit. The same numbers and more are in
   training accuracy where no images were held out) over the epochs e before the first decay of the
   learning rate (Dellaferrera & Kreiman 2022). The mean over the seeds.
 - **seconds** is the training time of one seed on the device named.
+- Accuracy under attack, of the runs that were attacked, stands in `robustness.md`.
 """
 README_NOTE = """\
 Test accuracy (percent) at the last epoch: mean ± sample standard deviation (seeds; those that

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import UserError
+from benchmark.suite.records import robustness
 from benchmark.suite.records.files import replace_between, write_atomically
 from benchmark.suite.records.published import papers as titles_of_papers
 from benchmark.suite.records.records import Record, load
-from benchmark.suite.tables import manifest, overview, paper
+from benchmark.suite.tables import manifest, overview, paper, robustness_board, robustness_page
 from benchmark.suite.tables.boards import to_csv, to_page, update_readme
 from benchmark.suite.tables.cells import rows_by_cell
 from benchmark.suite.tables.compared import compared
@@ -75,6 +76,23 @@ def write_leaderboard(results: Path, readme: Path | None = None) -> pd.DataFrame
     if readme is not None:
         update_readme(readme, frame)
     return frame
+
+
+def write_robustness(results: Path) -> int:
+    """Write ``robustness.csv`` and ``robustness.md`` into ``results``, where runs were attacked.
+
+    Returns:
+        The number of those runs.
+
+    Raises:
+        UserError: one is broken, or not of its record's weights, or a file cannot be written.
+    """
+    measured = robustness.load(results)
+    if measured:
+        rows = robustness_board.attacked(load(results), measured)
+        write_atomically(results / "robustness.csv", robustness_board.to_csv(rows))
+        write_atomically(results / "robustness.md", robustness_page.to_markdown(rows))
+    return len(measured)
 
 
 def write_plots(results: Path) -> list[Path]:
