@@ -35,4 +35,4 @@ class MonoForward(DGL):
     def predict(self, x: Tensor) -> Tensor:
         if self.predict_by == "last":
             return super().predict(x)
-        return torch.stack(self.predictions(x, cut=True)).sum(0)
+        return torch.stack(self.predictions(x, cut=False)).sum(0)
