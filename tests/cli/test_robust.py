@@ -8,6 +8,7 @@ import torch
 
 from benchmark.cli import main
 from benchmark.suite.run import robust
+from benchmark.suite.run.rest import Place, at_rest
 
 TINY = ["--epochs", "1", "--seeds", "2", "--network.hidden=[8]", "--measure.every=0"]
 NAMES = ["robust", "--dataset", "mnist5k", "--images", "40"]
@@ -77,8 +78,8 @@ def test_an_image_withstands_what_it_is_right_without(results):
     path = one(results, "fa-*-s0")
     assert main(["robust", "--record", str(path), "--images", "40"]) == 0
     (content,) = measured(results).values()
-    place = robust.Place(results, [], False, 40)
-    algorithm, (x, y, normalize) = robust.at_rest(json.loads(path.read_text()), place)
+    place = Place(results, [], False, 40)
+    algorithm, (x, y, normalize) = at_rest(json.loads(path.read_text()), place)
     assert len(x) == 40 and set(y.tolist()) == set(range(10)) and 0 <= x.min() < x.max() <= 1
     predicted = algorithm.predict(normalize(255 * x)).argmax(1)
     assert content["clean_acc"] == pytest.approx(100 * (predicted == y).double().mean().item())
