@@ -12,7 +12,7 @@ from benchmark.suite.tables.markup import markdown, markdown_table
 from benchmark.suite.tables.robustness_board import Attacked, Way, followed, in_order
 
 SQUARE = re.compile(r"Square Linf eps ([\d.]+); (\d+) queries")
-WHITE_BOX = "white-box gradient attack"
+WHITE_BOX = re.compile(r"white-box gradient attack|same attack")
 WORDS = {"true": "true gradient", "own": "own feedback", "bp": "gradient of bp", "": ""}
 NAMES = {"none": "no attack", "fgsm": "FGSM", "pgd": "PGD", "square": "Square"}
 TEXT = """\
@@ -72,9 +72,12 @@ def _table(group: Sequence[Attacked]) -> str:
 
 
 def _label(row: Attacked, group: Sequence[Attacked]) -> str:
-    name = f"{row.rule} ({row.variant})" if row.variant else row.rule
-    if [(other.rule, other.variant) for other in group].count((row.rule, row.variant)) > 1:
-        name = f"{name} {row.record['row_hash']}"
+    """The rule; what tells it from others of its name; how many seeds."""
+    twins = [other.variant for other in group if other.rule == row.rule]
+    name = row.rule
+    if len(twins) > 1:
+        unique = row.variant and twins.count(row.variant) == 1
+        name = f"{name} ({row.variant if unique else row.record['row_hash']})"
     failures = f", {row.n_failed} failed" if row.n_failed else ""
     return markdown(f"{name} ({row.n_seeds}{failures})")
 
@@ -97,22 +100,23 @@ def _mean(row: Attacked, way: Way) -> float | None:
 
 
 def _masking(group: Sequence[Attacked]) -> Iterator[str]:
-    """A sentence for each rule with feedback of its own, at the largest eps."""
+    """A sentence for each rule with feedback of its own, at the eps where it misleads most."""
     for row in group:
-        radii = [way[1] for way in row.acc if way[0] == "pgd" and way[2] == "own"]
-        if not radii:
+        found = []
+        for attack, eps, through, _ in row.acc:
+            own, true = (_mean(row, ("pgd", eps, t, 0)) for t in ("own", "true"))
+            if attack == "pgd" and through == "own" and own is not None and true is not None:
+                found.append((own - true, eps, own, true))
+        if not found:
             continue
-        eps = max(radii)
-        own, true = (_mean(row, ("pgd", eps, through, 0)) for through in ("own", "true"))
-        most = max((way for way in row.acc if way[0] == "square"), key=lambda w: w[3], default=None)
-        blind = _mean(row, ("square", eps, "scores", most[3])) if most else None
-        if own is None or true is None:
-            continue
+        masked, eps, own, true = max(found)
         said = (
             f"- `{row.rule}`: at eps {eps:g} PGD leaves {own:.1f} % through its own feedback and "
-            f"{true:.1f} % through the true gradient: {own - true:.1f} points are masking"
+            f"{true:.1f} % through the true gradient: {masked:.1f} points are masking."
         )
-        yield said + ("." if blind is None else f". Square leaves {blind:.1f} %.")
+        most = max((way[3] for way in row.acc if way[0] == "square"), default=0)
+        blind = _mean(row, ("square", eps, "scores", most))
+        yield said + ("" if blind is None else f" Square leaves {blind:.1f} %.")
 
 
 def _beside(row: Attacked) -> Iterator[list[str]]:
@@ -132,7 +136,7 @@ def _measured(row: Attacked, variant: str) -> str:
     """What we have beside a published attack; empty where we have not tried it."""
     if found := SQUARE.match(variant):
         return _cell(row, ("square", float(found[1]), "scores", int(found[2])))
-    if WHITE_BOX not in variant:
+    if not WHITE_BOX.search(variant):
         return ""
     eps = max((way[1] for way in row.acc if way[0] == "pgd"), default=0.0)
     cells = {t: _cell(row, ("pgd", eps, t, 0)) for t in ("own", "true")}
