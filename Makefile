@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun robust leaderboard plots perf tune list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust leaderboard plots perf tune evolve list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -66,7 +66,10 @@ tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
 	@$(BENCH) tune $(call option,ALGO,--algorithm) $(call option,DATASET,--dataset) \
 	  $(call option,NETWORK,--network) --trials $(or $(TRIALS),20) $(call option,EPOCHS,--epochs) $(ARGS)
 
-list: setup  ## algorithms, networks and datasets by name
+evolve: setup  ## search for a network that solves TASK (xor, cart_pole, double_pole): ALGO=es, ga or neat
+	@$(BENCH) evolve --task $(TASK) --algorithm $(ALGO) $(call option,SEEDS,--seeds) $(ARGS)
+
+list: setup  ## algorithms, networks, datasets and tasks by name
 	@$(BENCH) list
 
 test: setup  ## the whole test suite

@@ -28,7 +28,7 @@ commands:
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
   theory       run an experiment of a theory paper: numbers and figure into results/theory/
-  list         algorithms with their traits, networks and datasets
+  list         algorithms with their traits, networks, datasets and tasks
 
 python -m benchmark bench --algorithm dfa --dataset mnist --network mlp --help
 shows every option of that choice; --print_config instead of --help prints its row.

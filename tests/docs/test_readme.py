@@ -10,6 +10,7 @@ from benchmark.algorithms import ALGORITHMS
 from benchmark.algorithms.dfa import DFA
 from benchmark.cli import COMMANDS
 from benchmark.networks import NETWORKS
+from benchmark.suite.evolve.run import SEARCHES
 from tests.oracle.tiny import data, network, updates
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def test_make_targets_and_names_exist():
     assert set(re.findall(r"^make (\w+)", shell, flags=re.MULTILINE)) <= targets
     for names in re.findall(r"ALGO=(\S+)", shell):
         own = [name for name in names.split(",") if ":" not in name]
-        assert names == "all" or all(name in ALGORITHMS for name in own)
+        assert names == "all" or all(name in {*ALGORITHMS, *SEARCHES} for name in own)
     assert all(name in NETWORKS for name in re.findall(r"NETWORK=(\w+)", shell))
     assert set(re.findall(r"-m benchmark (\w+)", shell)) <= set(COMMANDS)
 
