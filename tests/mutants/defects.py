@@ -229,6 +229,34 @@ DEFECTS = [
         "return torch.equal(W, other_W) and torch.equal(v, other_v)", "return True",
         "limits/test_replay.py",
     ),
+    # ---- tasks/, suite/evolve/: evolution without data
+    Defect(
+        "poles that pull the cart the other way", "tasks/double_pole.py",
+        "f = m * L * omega**2 * sin + 0.75", "f = m * L * omega**2 * sin - 0.75",
+        "evolve/test_tasks.py",
+    ),
+    Defect(
+        "networks asked by their place among those alive", "tasks/double_pole.py",
+        "y = networks(alive,", "y = networks(np.arange(len(alive)),", "evolve/test_tasks.py",
+    ),
+    Defect(
+        "an answer of 1/2 that counts as right", "tasks/xor.py",
+        "(y > 0.5) == (t > 0.5)", "(y >= 0.49) >= (t > 0.5)", "evolve/test_tasks.py",
+    ),
+    Defect(
+        "solutions that are not tried", "suite/evolve/solve.py",
+        "f >= task.enough and task.solves(network, rng)", "f >= task.enough",
+        "evolve/test_searches.py",
+    ),
+    Defect(
+        "es that draws one population for all generations", "suite/evolve/weights.py",
+        "\"noise\", self._generation", "\"noise\", 0", "evolve/test_searches.py",
+    ),
+    Defect(
+        "means that leave out how many failed", "suite/evolve/tally.py",
+        "{len(solved)} of {len(runs)}", "{len(solved)} of {len(solved)}",
+        "evolve/test_searches.py",
+    ),
     # ---- suite/: rows, records, tables, the queue
     Defect(
         "a place of this machine in a row's identity", "suite/rows/row.py",

@@ -166,7 +166,12 @@ class NEAT(Search):
                 genome.fitness = float(f)
             self._best = max(everyone, key=lambda genome: genome.fitness)
 
-        self._population.run(judge, 1)
+        try:
+            self._population.run(judge, 1)
+        except RuntimeError as error:  # each species has a least number of members
+            raise UserError(
+                f"neat: {error} Take a larger algorithm.population or algorithm.threshold"
+            ) from error
         self._move_threshold()
         return self._networks(self._best), self._best.fitness
 
