@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun robust leaderboard plots perf tune evolve list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust leaderboard plots perf tune evolve audit list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -70,6 +70,10 @@ evolve: setup  ## search for a network that solves TASK (xor, cart_pole, double_
 	@$(BENCH) evolve --task $(TASK) --algorithm $(ALGO) $(call option,SEEDS,--seeds) $(ARGS)
 
 list: setup  ## algorithms, networks, datasets and tasks by name
+audit: setup  ## what ALGO (all) really is: angle to backprop, is it backprop, products, passes
+	@$(BENCH) audit $(call option,ALGO,--algorithm) $(ARGS)
+
+list: setup  ## algorithms, networks and datasets by name
 	@$(BENCH) list
 
 test: setup  ## the whole test suite

@@ -27,6 +27,7 @@ commands:
   evolve       search for a network that solves a task: es, ga, neat on xor, cart_pole, double_pole
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
+  audit        what each rule really is: angle to backprop, is it backprop, products, passes
   theory       run an experiment of a theory paper: numbers and figure into results/theory/
   list         algorithms with their traits, networks, datasets and tasks
 
@@ -333,6 +334,19 @@ def theory(args: list[str]) -> None:
     run_experiment(parser, args)
 
 
+def audit(args: list[str]) -> None:
+    """Audit rules, print what was found and write it to <results>/audit.csv."""
+    parser = _Parser(prog="python -m benchmark audit", description=audit.__doc__)
+    parser.add_argument("--algorithm", default="all", help="names with commas, or all")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front = parser.parse_args(args)
+    from benchmark.algorithms import ALGORITHMS
+    from benchmark.suite.perf.audit import audit as audited
+
+    names = list(ALGORITHMS) if front.algorithm == "all" else front.algorithm.split(",")
+    print(audited(names, front.results / "audit.csv"))
+
+
 def names(args: list[str]) -> None:
     """What is registered, with the algorithms' traits, and what other packages offer."""
     parser = _Parser(prog="python -m benchmark list", description=names.__doc__)
@@ -373,5 +387,6 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "perf": perf,
     "migrate": migrate,
     "theory": theory,
+    "audit": audit,
     "list": names,
 }
