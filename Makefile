@@ -69,11 +69,10 @@ tune: setup  ## search ALGO's metaparameters on the validation split (TRIALS=20)
 evolve: setup  ## search for a network that solves TASK (xor, cart_pole, double_pole): ALGO=es, ga or neat
 	@$(BENCH) evolve --task $(TASK) --algorithm $(ALGO) $(call option,SEEDS,--seeds) $(ARGS)
 
-list: setup  ## algorithms, networks, datasets and tasks by name
 audit: setup  ## what ALGO (all) really is: angle to backprop, is it backprop, products, passes
 	@$(BENCH) audit $(call option,ALGO,--algorithm) $(ARGS)
 
-list: setup  ## algorithms, networks and datasets by name
+list: setup  ## algorithms, networks, datasets and tasks by name
 	@$(BENCH) list
 
 test: setup  ## the whole test suite
