@@ -61,13 +61,11 @@ class Step(NamedTuple):
         update: the forward weights' gradients, by name.
         flops: of its matrix products and convolutions.
         passes: samples that the first synapse answers, per sample of the batch.
-        stored: numbers kept for backward passes.
     """
 
     update: dict[str, Tensor]
     flops: int
     passes: float
-    stored: int
 
 
 class Flops(TorchDispatchMode):
@@ -109,20 +107,16 @@ def batch(seed: int) -> tuple[Tensor, Tensor]:
 
 def step_of(algorithm: Any, x: Tensor, y: Tensor) -> Step:
     """All phases of a step; the weights stay as they are."""
-    answered, stored = [0], [0]
+    answered = [0]
 
     def note(_: Any, args: Any) -> None:
         answered[0] += len(args[0])
-
-    def keep(t: Tensor) -> Tensor:
-        stored[0] += t.numel() if t.dim() and len(t) == len(y) else 0  # activities, not weights
-        return t
 
     synapse = next(m for m in algorithm.net.modules() if hasattr(m, "weight"))
     handle = synapse.register_forward_pre_hook(note)
     names = {p: n for n, p in algorithm.net.named_parameters() if p.requires_grad}
     update: dict[str, Tensor] = {}
-    with Flops() as flops, saved_tensors_hooks(keep, lambda t: t):
+    with Flops() as flops:
         algorithm.before_step(x)
         for objective in _objectives(algorithm, x, y):
             grads = torch.autograd.grad(objective, list(names), allow_unused=True)
@@ -130,7 +124,25 @@ def step_of(algorithm: Any, x: Tensor, y: Tensor) -> Step:
                 if g is not None:
                     update[name] = update.get(name, 0) + g
     handle.remove()
-    return Step(update, flops.total, answered[0] / len(y), stored[0])
+    return Step(update, flops.total, answered[0] / len(y))
+
+
+def stored_by(algorithm: Any, x: Tensor, y: Tensor) -> int | None:
+    """Numbers of activities that a step keeps for backward passes; None where torch cannot tell."""
+    stored = [0]
+
+    def keep(t: Tensor) -> Tensor:
+        stored[0] += t.numel() if t.dim() and len(t) == len(y) else 0  # activities, not weights
+        return t
+
+    try:
+        with saved_tensors_hooks(keep, lambda t: t):
+            step_of(algorithm, x, y)
+    except RuntimeError as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+        return None
+    return stored[0]
 
 
 def _objectives(algorithm: Any, x: Tensor, y: Tensor) -> Iterator[Tensor]:
@@ -179,16 +191,18 @@ def audited(name: str, options: list[str]) -> dict[str, Any]:
     row = row_of(name, *options)
     hidden = [option for option in options if option.startswith("--network.hidden")]
     algorithm, (x, y) = built(row, 0), batch(0)
-    step, bp = step_of(algorithm, x, y), step_of(built(row_of("bp", *hidden), 0), x, y)
+    bp = row_of("bp", *hidden)
+    step, of_bp = step_of(algorithm, x, y), step_of(built(bp, 0), x, y)
+    stored, bps = stored_by(built(row, 0), x, y), stored_by(built(bp, 0), x, y)
     degrees = [f"{a:.1f}" if math.isfinite(a) else "" for a in angles(row)] or [""] * 3
     traits = asdict(algorithm.traits if hasattr(algorithm, "traits") else ALGORITHMS[name].traits)
     return {
         **traits,
         **dict(zip(("angle_start", "angle_middle", "angle_end"), degrees, strict=True)),
         "is_backprop": is_backprop(row),
-        "products": f"{step.flops / bp.flops:.2f}",
+        "products": f"{step.flops / of_bp.flops:.2f}",
         "passes": f"{step.passes:g}",
-        "stored": f"{step.stored / bp.stored:.2f}",
+        "stored": "" if stored is None or not bps else f"{stored / bps:.2f}",
     }
 
 
