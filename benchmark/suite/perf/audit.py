@@ -174,15 +174,16 @@ def is_backprop(row: Row) -> str:
 
 
 def angles(row: Row) -> list[float]:
-    """Degrees between update and gradient, the mean over hidden layers, before training, in the
-    middle and at the end; nothing where they are not defined."""
+    """Degrees between update and gradient, the mean over the hidden layers where it is defined,
+    before training, in the middle and at the end."""
     with tempfile.TemporaryDirectory() as folder:
         done = train(row, 0, Machine(accelerator="cpu"), Path(folder), Measure(every=1))
     layers = sorted(k for k in done.alignment if k.startswith("update/"))[:-1]
     if done.diverged or not layers:
         return []
     curves = [[value for _, value in done.alignment[layer]] for layer in layers]
-    means = [sum(at) / len(at) for at in zip(*curves, strict=True)]
+    defined = [[a for a in at if math.isfinite(a)] for at in zip(*curves, strict=True)]
+    means = [sum(at) / len(at) if at else math.nan for at in defined]
     return [means[0], means[len(means) // 2], means[-1]]
 
 
