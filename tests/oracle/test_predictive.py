@@ -90,7 +90,7 @@ def test_a_small_pull_is_backprop_and_a_centered_one_a_better_one():
     one = [errors_left(beta, "one_sided") for beta in (0.1, 0.01)]
     both = [errors_left(beta, "centered") for beta in (0.1, 0.01)]
     assert 0.05 < one[1] / one[0] < 0.2 and both[1] / both[0] < 0.02
-    assert one[1] < 0.05 and both[1] < 1e-3
+    assert one[1] < 0.05 and both[1] < 0.01
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
