@@ -67,6 +67,25 @@ def test_a_search_ends_where_the_task_is_solved(search):
     assert runs[0]["solved"] and runs[0]["generations"] < 200 and runs[0]["fitness"] >= -0.02
 
 
+def test_each_generation_draws_another_population():
+    drawn = []
+
+    def first_answers(networks):
+        drawn.append(networks(np.arange(1), np.ones((1, 3)))[0, 0])
+        return np.zeros(networks.n)
+
+    search = Weights(rule(GA, population=4, parents=2, elites=1, sigma=0.3), Far())
+    search.rule.propose = lambda generator, n: {
+        name: torch.randn(n, *p.shape, generator=generator) for name, p in search.rule.theta.items()
+    }
+    search._descend = lambda objective: None  # theta stays
+    search.rule.after_step = lambda credit: None
+    for _ in range(3):
+        search.generation(first_answers)
+    of_population, of_theta = drawn[::2], drawn[1::2]
+    assert len(set(of_theta)) == 1 and len(set(of_population)) == 3
+
+
 class Scripted(Search):
     """Asks for 5 networks a generation, and its own has the fitness of a list."""
 

@@ -37,9 +37,9 @@ feed_forward = {feed_forward}
 compatibility_disjoint_coefficient = {disjoint}
 compatibility_weight_coefficient = {difference}
 conn_add_prob = {add_connection}
-conn_delete_prob = 0
+conn_delete_prob = {delete_connection}
 node_add_prob = {add_node}
-node_delete_prob = 0
+node_delete_prob = {delete_node}
 activation_default = sigmoid
 activation_options = sigmoid
 activation_mutate_rate = 0
@@ -109,6 +109,8 @@ class NEAT(Search):
         population: Count = 150,
         add_connection: Rate = 0.05,
         add_node: Rate = 0.03,
+        delete_connection: Rate = 0.0,
+        delete_node: Rate = 0.0,
         mutate: Rate = 0.8,
         replace: Rate = 0.1,
         power: Positive = 0.5,
@@ -126,6 +128,8 @@ class NEAT(Search):
             population: networks of a generation.
             add_connection: probability that a child gains a connection.
             add_node: probability that a connection of it is split by a node.
+            delete_connection: probability that it loses one.
+            delete_node: probability that it loses a node.
             mutate: probability that a weight changes.
             replace: probability that it is drawn anew.
             power: standard deviation of a change.
@@ -146,7 +150,8 @@ class NEAT(Search):
         text = FILE.format(
             population=population, inputs=task.inputs, outputs=task.outputs,
             feed_forward=not task.memory, disjoint=disjoint, difference=difference,
-            add_connection=add_connection, add_node=add_node, genes="\n".join(genes),
+            add_connection=add_connection, add_node=add_node,
+            delete_connection=delete_connection, delete_node=delete_node, genes="\n".join(genes),
             threshold=threshold, stagnation=stagnation, elites=elites, survival=survival,
         )  # fmt: skip
         kinds = (
