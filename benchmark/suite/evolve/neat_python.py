@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from benchmark.errors import UserError
-from benchmark.options import Count, NotNegative, Positive, Range
+from benchmark.options import Count, CountOrZero, NotNegative, Positive, Range
 from benchmark.suite.evolve.solve import Search
 from benchmark.tasks.task import Array, Indices, Networks, Task
 
@@ -58,7 +58,7 @@ compatibility_threshold = {threshold}
 [DefaultStagnation]
 species_fitness_func = max
 max_stagnation = {stagnation}
-species_elitism = 2
+species_elitism = {spared}
 
 [DefaultReproduction]
 elitism = {elites}
@@ -120,6 +120,7 @@ class NEAT(Search):
         threshold: Positive = 3.0,
         species: Count = 10,
         stagnation: Count = 15,
+        spared: CountOrZero = 2,
         elites: Count = 1,
         survival: Rate = 0.2,
     ) -> None:
@@ -139,6 +140,8 @@ class NEAT(Search):
             threshold: distance from which two are of different species, at first.
             species: their number, towards which the threshold moves by 0.1 in each generation.
             stagnation: generations after which a species that does not improve dies out.
+            spared: species that do not die out, the fittest; with none, the population starts anew
+                where all are stagnant.
             elites: of each species, kept as they are.
             survival: share of a species that has children.
         """
@@ -152,7 +155,7 @@ class NEAT(Search):
             feed_forward=not task.memory, disjoint=disjoint, difference=difference,
             add_connection=add_connection, add_node=add_node,
             delete_connection=delete_connection, delete_node=delete_node, genes="\n".join(genes),
-            threshold=threshold, stagnation=stagnation, elites=elites, survival=survival,
+            threshold=threshold, stagnation=stagnation, spared=spared, elites=elites, survival=survival,
         )  # fmt: skip
         kinds = (
             neat.DefaultGenome, neat.DefaultReproduction,
