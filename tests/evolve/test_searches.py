@@ -12,6 +12,7 @@ from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.networks.mlp import MLP
 from benchmark.streams import stream
+from benchmark.suite.evolve.run import _identity
 from benchmark.suite.evolve.solve import Search, solve
 from benchmark.suite.evolve.tally import table
 from benchmark.suite.evolve.weights import Perturbed, Weights
@@ -155,6 +156,13 @@ def test_neat_is_the_same_again_and_grows():
     blind = NEAT(TASKS["double_pole_blind"](), 0, population=10)
     network, _ = blind.generation(lambda networks: np.arange(networks.n, dtype=float))
     assert network.n == 1 and network.times(3).n == 3
+
+
+def test_a_new_option_with_a_default_leaves_a_record_its_name():
+    settings = {"task": "xor", "algorithm": {"name": "es", "pairs": 4}, "generations": 9}
+    full = settings | {"algorithm": {"rank": 0, **settings["algorithm"], "sigma": 0.02}}
+    other = settings | {"algorithm": {"name": "es", "pairs": 5}}
+    assert _identity(settings) == _identity(full) != _identity(other)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ class NEAT(Search):
             feed_forward=not task.memory, disjoint=disjoint, difference=difference,
             add_connection=add_connection, add_node=add_node,
             delete_connection=delete_connection, delete_node=delete_node, genes="\n".join(genes),
-            threshold=threshold, stagnation=stagnation, spared=spared, elites=elites, survival=survival,
+            threshold=threshold, stagnation=stagnation, spared=spared, elites=elites,
+            survival=survival,
         )  # fmt: skip
         kinds = (
             neat.DefaultGenome, neat.DefaultReproduction,

@@ -26,6 +26,7 @@ from benchmark.suite.records.files import write_atomically
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.records.reading import read_json
 from benchmark.suite.records.schema import hash_of
+from benchmark.suite.rows.identity import differing
 from benchmark.suite.rows.parse import add_options, parse, read_config, seeds_in
 from benchmark.suite.run.environment import environment, now
 from benchmark.tasks import TASKS, Task
@@ -50,7 +51,7 @@ def evolve(task_name: str, algorithm: str, args: list[str], results: Path) -> st
     for cell in cells:
         published.lookup(cell)
     settings = json.loads(json.dumps({"task": task_name, **options}))
-    file = results / FOLDER / f"{task_name}-{algorithm}-{hash_of(settings)}.json"
+    file = results / FOLDER / f"{task_name}-{algorithm}-{_identity(settings)}.json"
     runs = read_json(file, "record")["runs"] if file.exists() else []
     searched = {run["seed"] for run in runs}
     for seed in seeds:
@@ -75,6 +76,21 @@ def evolve(task_name: str, algorithm: str, args: list[str], results: Path) -> st
     return write_table(results)
 
 
+def _identity(settings: dict[str, Any]) -> str:
+    """12 hex digits that stand for the settings, as far as they differ from the defaults."""
+    kinds = {"algorithm": _kind(settings["algorithm"]["name"]), "network": MLP, "optim": Optim}
+    known = {group: differing(settings[group], kinds[group]) for group in kinds.keys() & settings}
+    return hash_of(settings | known)
+
+
+def _kind(algorithm: str) -> Any:
+    if algorithm == "neat":
+        from benchmark.suite.evolve.neat_python import NEAT
+
+        return NEAT
+    return ALGORITHMS[algorithm]
+
+
 def _parser(algorithm: str) -> ArgumentParser:
     """The typed options of a search."""
     parser = ArgumentParser(
@@ -82,13 +98,12 @@ def _parser(algorithm: str) -> ArgumentParser:
         exit_on_error=False,
         description="Search for a network that solves a task.",
     )
+    kind = _kind(algorithm)
     if algorithm == "neat":
-        from benchmark.suite.evolve.neat_python import NEAT
-
-        add_options(parser, NEAT, "algorithm", {"task", "seed"})
+        add_options(parser, kind, "algorithm", {"task", "seed"})
     else:
         base = {"net", "classes", "loss", "optim", "adversarial_eps", "seed"}
-        add_options(parser, ALGORITHMS[algorithm], "algorithm", base)
+        add_options(parser, kind, "algorithm", base)
         add_options(parser, MLP, "network", {"in_shape", "classes", "generator"})
         add_options(parser, Optim, "optim", set())
     parser.add_argument("--algorithm.name", default=algorithm, help="es, ga or neat")
@@ -101,16 +116,13 @@ def _parser(algorithm: str) -> ArgumentParser:
 def _search(settings: dict[str, Any], task: Task, seed: int) -> Search:
     if settings["generations"] < 1:
         raise UserError(f"generations is {settings['generations']}: it must be at least 1")
-    name = settings["algorithm"]["name"]
+    kind = _kind(settings["algorithm"]["name"])
     options = {k: v for k, v in settings["algorithm"].items() if k != "name"}
-    if name == "neat":
-        from benchmark.suite.evolve.neat_python import NEAT
-
-        check(NEAT, options, "algorithm.")
-        return NEAT(task, seed, **options)
+    if settings["algorithm"]["name"] == "neat":
+        check(kind, options, "algorithm.")
+        return kind(task, seed, **options)
     check(MLP, settings["network"], "network.")
     shape = (task.inputs, 1, 1)
     net = MLP(shape, task.outputs, stream(seed, "init"), **settings["network"])
     optim = Optim(**settings["optim"])
-    rule: Any = ALGORITHMS[name]
-    return Weights(rule(net, optim=optim, seed=seed, **options), task)
+    return Weights(kind(net, optim=optim, seed=seed, **options), task)
