@@ -56,8 +56,8 @@ class Evaluated(LightningModule):
         self._evaluate("val")
 
     def on_test_epoch_start(self) -> None:
-        steps = getattr(self.net, "steps", None)  # of a network that looks for several
-        self.step_accuracy = StepAccuracy(steps).to(self.device) if steps else None
+        looks = hasattr(self.net, "each_step")  # for several steps
+        self.step_accuracy = StepAccuracy(self.net.steps).to(self.device) if looks else None  # type: ignore[arg-type]
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self.validation_step(batch, batch_idx)

@@ -40,7 +40,9 @@ LEARNS: dict[str, list[str]] = {
     "pepita": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "afa": ["--optim.lr=0.05", "--network.hidden=[64]"],
     "pepita_hebbian": ["--network.hidden=[64]"],
-    "pepita_video": ["--optim.lr=0.05", "--network.hidden=[64]"],
+    "pepita_video": [  # on images that are no clips: pepita
+        "--optim.lr=0.05", "--network.hidden=[64]", "--algorithm.feedback_scale=0.05"
+    ],
     "pepita_tl": ["--optim.lr=0.001", "--network.hidden=[1024]"],
     **{name: ["--optim.lr=0.001", *TANH] for name in ("tp", "sdtp", "ao_sdtp", "ddtp_linear")},
     **{name: ["--optim.lr=0.002", "--network.hidden=[16]"] for name in ("np", "fg")},

@@ -42,6 +42,12 @@ def test_work_of_a_step_by_hand():
     assert 0 < pepita < bp
 
 
+def test_what_is_done_once_is_no_work_of_a_step():
+    """wm mirrors before its first step, and not in the others."""
+    wm, fa = (step_of(built(row_of(name), 0), *batch(0)) for name in ("wm", "fa"))
+    assert fa.flops <= wm.flops < 3 * fa.flops
+
+
 def test_the_update_is_that_of_the_rule():
     algorithm, (x, y) = built(row_of("bp"), 0), batch(0)
     step = step_of(algorithm, x, y)

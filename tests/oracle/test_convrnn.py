@@ -170,6 +170,19 @@ def test_time_decay_without_decay_is_a_feedforward_network():
         torch.testing.assert_close(scores[:, t], scores[:, 0], rtol=0, atol=0)
 
 
+def test_a_networks_own_steps_are_no_looks():
+    """A network that happens to have ``steps``, and no each_step, is evaluated as any other."""
+    net = network(ConvRNNFeedback)
+    bp = BP(net, classes=3)
+    bp.on_test_epoch_start()
+    assert bp.step_accuracy is not None
+    plain = NETWORKS["mlp"]((1, 8, 8), 3, torch.Generator(), hidden=[4])
+    plain.steps = 7
+    bp = BP(plain, classes=3)
+    bp.on_test_epoch_start()
+    assert bp.step_accuracy is None
+
+
 def test_bad_numbers_are_one_line():
     for name in ("convrnn", "convrnn_feedback"):
         with pytest.raises(UserError, match="poolings leave nothing"):

@@ -93,9 +93,11 @@ def row_of(name: str, *options: str) -> Row:
 
 
 def built(row: Row, seed: int) -> Any:
-    """A rule in float64 on a random network for images of SHAPE."""
+    """A rule in float64 on a random network for images of SHAPE, in its second step: what it does
+    once, before the first, is over."""
     algorithm = build_algorithm(row, seed, SHAPE, CLASSES).double()
     algorithm.begin_step(stream(seed, "noise"))
+    algorithm._step = 1
     return algorithm
 
 

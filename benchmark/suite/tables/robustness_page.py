@@ -35,6 +35,8 @@ Generated from `results/robustness/` and `results/records/` by `make leaderboard
   (dh_1/dx)^T B_1 e for `dfa`; -F e for `pepita` and its relatives, the difference of their two
   inputs; (dh_1/dx)^T (h_1 - t_1) for target propagation. Not offered: for `bp`, whose feedback is
   the true gradient; for learned feedback, where the first layer's B learns nothing; for all others.
+- With one hidden layer, as `pepita_conv` has it, fa is dfa up to the draw of B, and dtp is bp with
+  a scaled hidden update.
 - **noise**: Gaussian, its deviation; **blur**: Gaussian, its deviation in pixels; **contrast**: the
   share that is kept of a pixel's distance from the mean.
 
