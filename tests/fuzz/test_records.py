@@ -17,7 +17,7 @@ from benchmark.suite.tables.cells import rows_by_cell
 from benchmark.suite.tables.equal_board import write_equal
 from benchmark.suite.tables.leaderboard import leaderboard
 from tests.fuzz.inputs import BYTES, TEXTS, TREES, as_json, damaged, mutated
-from tests.records.conftest import RECORD
+from tests.records.conftest import RECORD, identified
 
 REAL = [json.loads(path.read_bytes()) for path in (ROOT / "results/records").glob("*-s0.json")
         if path.stat().st_size < 12_000][:6]  # fmt: skip
@@ -74,9 +74,9 @@ def test_changed_records(results, content):
     tables_or_one_line(results, as_json(content))
 
 
-@given(mutated({k: v for k, v in RECORD.items() if k != "identity"}))
-def test_changed_records_of_the_earliest_form(results, content):
-    tables_or_one_line(results, as_json(content))
+@given(mutated(RECORD).map(as_json) | mutated(identified(RECORD)).map(as_json))
+def test_changed_records_with_and_without_identity(results, content):
+    tables_or_one_line(results, content)
 
 
 @given(st.sampled_from(REAL).flatmap(lambda record: damaged(as_json(record))))
@@ -167,7 +167,7 @@ def test_damaged_studies(results, content):
 def test_these_records_and_the_study_are_read(results):
     """Else the mutations would test nothing."""
     assert len(REAL) > 2
-    for record in [*REAL, RECORD]:
+    for record in [*REAL, identified(RECORD)]:
         assert tables_or_one_line(results, as_json(record))
     path = results / "tune" / "study.json"
     path.write_bytes(as_json(STUDY))

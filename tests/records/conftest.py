@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.suite.records.schema import hash_of
+
 RECORD: dict[str, Any] = {
     "schema": 1,
     "row": {
@@ -43,6 +45,17 @@ def make_record(changes: dict[str, Any] | None = None, /, **top: Any) -> dict[st
             table = table[key]
         table[last] = value
     return record
+
+
+def identified(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as a file may hold it: with its row's identity, and the hash of that.
+
+    Its precision keeps the hash that it had: rows that differed by this alone still do.
+    """
+    row = record["row"] | {"precision": record["row_hash"]}
+    parts = ("algorithm", "network", "data", "optim", "epochs", "precision")
+    identity = {part: row[part] for part in parts}
+    return record | {"row": row, "identity": identity, "row_hash": hash_of(identity)}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from benchmark.suite.records.labels import network_labels
 from benchmark.suite.tables import write_leaderboard
 from benchmark.suite.tables.boards import rows_table, to_readme
 from benchmark.suite.tables.leaderboard import leaderboard
+from tests.records.conftest import identified
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 GOLDEN = Path(__file__).parent / "golden"
@@ -54,7 +55,7 @@ def few_records(record):
 
 def test_golden_files(tmp_path, record):
     for one in few_records(record):
-        records.save(tmp_path, one)
+        records.save(tmp_path, identified(one))
     readme = tmp_path / "README.md"
     readme.write_text(README)
     write_leaderboard(tmp_path, readme)
@@ -230,7 +231,7 @@ def test_the_terminal_table_has_the_asked_rows(record):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("status", ["ok", "diverged"])
 def test_a_table_without_any_published_or_measured_number(tmp_path, record, status):
-    records.save(tmp_path, record(metrics={}, cost={}, status=status))
+    records.save(tmp_path, identified(record(metrics={}, cost={}, status=status)))
     (tmp_path / "README.md").write_text(README)
     frame = write_leaderboard(tmp_path, tmp_path / "README.md")
     assert "| bp" in (tmp_path / "leaderboard.md").read_text()
@@ -239,7 +240,7 @@ def test_a_table_without_any_published_or_measured_number(tmp_path, record, stat
 
 @pytest.mark.parametrize("text", ["no marks", f"{END} before {START}", f"{START} only"])
 def test_a_readme_without_marks_is_left_alone(tmp_path, record, text):
-    records.save(tmp_path, record())
+    records.save(tmp_path, identified(record()))
     readme = tmp_path / "README.md"
     readme.write_text(text)
     with pytest.raises(UserError, match=r"README\.md needs the lines"):

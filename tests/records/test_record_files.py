@@ -11,6 +11,7 @@ from benchmark.errors import UserError
 from benchmark.suite.records import records
 from benchmark.suite.records.schema import hash_of
 from benchmark.suite.tables import write_leaderboard
+from tests.records.conftest import identified
 
 
 def files(results):
@@ -18,12 +19,13 @@ def files(results):
 
 
 def test_a_saved_record_is_found_and_loaded(tmp_path, record):
-    path = records.save(tmp_path, record({"row.variant": "No Bias"}))
-    assert path.name == "mnist-mlp-bp-no-bias-000000000000-s0.json"
-    assert records.find(tmp_path, "0" * 12, 0) == record({"row.variant": "No Bias"})
-    assert records.find(tmp_path, "0" * 12, 1) is None
+    saved = identified(record({"row.variant": "No Bias"}))
+    path = records.save(tmp_path, saved)
+    assert path.name == f"mnist-mlp-bp-no-bias-{saved['row_hash']}-s0.json"
+    assert records.find(tmp_path, saved["row_hash"], 0) == saved
+    assert records.find(tmp_path, saved["row_hash"], 1) is None
     assert records.find(tmp_path, "1" * 12, 0) is None
-    assert records.load(tmp_path) == [record({"row.variant": "No Bias"})]
+    assert records.load(tmp_path) == [saved]
 
 
 def test_no_records_folder_is_an_empty_list(tmp_path):
@@ -51,7 +53,8 @@ def test_overwriting_under_a_new_label_leaves_one_file(tmp_path, record):
 
 
 def test_numbers_that_are_not_finite_become_null(tmp_path, record):
-    records.save(tmp_path, record({"metrics.train_loss": math.nan}, status="diverged"))
+    lost = record({"metrics.train_loss": math.nan}, status="diverged")
+    records.save(tmp_path, identified(lost))
     assert records.load(tmp_path)[0]["metrics"]["train_loss"] is None
 
 
@@ -80,7 +83,7 @@ def test_a_truncated_record_is_named(tmp_path, record):
 
 
 def test_two_files_of_one_run_are_named(tmp_path, record):
-    path = records.save(tmp_path, record())
+    path = records.save(tmp_path, identified(record()))
     copy = path.with_name("copy.json")
     copy.write_text(path.read_text())
     with pytest.raises(UserError, match=rf"{copy.name}.*{path.name}|{path.name}.*{copy.name}"):
@@ -151,10 +154,19 @@ def test_a_row_is_what_its_hash_stands_for(tmp_path, record):
 
 
 def test_a_record_under_another_ones_name_is_refused(tmp_path, record):
-    path = records.save(tmp_path, record())
+    saved = identified(record())
+    path = records.save(tmp_path, saved)
     path.rename(path.with_name(path.name.replace("s0", "s1")))
-    with pytest.raises(UserError, match=r"s1\.json holds row 0+ seed 0"):
-        records.find(tmp_path, "0" * 12, 1)
+    with pytest.raises(UserError, match=rf"s1\.json holds row {saved['row_hash']} seed 0"):
+        records.find(tmp_path, saved["row_hash"], 1)
+
+
+def test_a_row_without_identity_is_sent_to_migrate(tmp_path, record):
+    """Nothing would tell whether its hash is its row's."""
+    path = records.save(tmp_path, record())
+    with pytest.raises(UserError, match=rf"{path.name} is of an earlier version.* migrate"):
+        records.load(tmp_path)
+    assert records.load(tmp_path, earlier=True) == [record()]
 
 
 NO_RECORD = {
@@ -201,9 +213,10 @@ def test_json_that_could_be_read_in_two_ways_is_refused(tmp_path, record, field,
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path, record):
-    path = records.save(tmp_path, record())
+    saved = identified(record())
+    path = records.save(tmp_path, saved)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert records.load(tmp_path) == [record()]
+    assert records.load(tmp_path) == [saved]
 
 
 def test_names_never_leave_the_folder(tmp_path, record):

@@ -5,6 +5,7 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.suite.records import records
 from benchmark.suite.tables import learning, plots, write_plots
+from tests.records.conftest import identified
 
 PNG = b"\x89PNG\r\n"
 
@@ -26,10 +27,10 @@ def test_every_group_is_drawn(tmp_path, record):
         record({"environment.device_name": "GPU"}, row_hash="4" * 12),
     ]
     for one in made:
-        records.save(tmp_path, one)
+        records.save(tmp_path, identified(one))
     paths = write_plots(tmp_path)
     assert sorted(path.name for path in paths) == [
-        "alignment-mnist-mlp-1024-relu-fa-111111111111.png",
+        f"alignment-mnist-mlp-1024-relu-fa-{identified(made[2])['row_hash']}.png",
         "cost-cifar10-mlp-1024-relu-test-cpu.png",
         "cost-mnist-mlp-1024-relu-gpu.png",
         "cost-mnist-mlp-1024-relu-test-cpu.png",

@@ -7,7 +7,7 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.suite.records import records, studies
 from benchmark.suite.tables.equal_board import COLUMNS, write_equal
-from tests.records.conftest import make_record
+from tests.records.conftest import identified, make_record
 
 TEST = {  # rule -> accuracies of the seeds 0, 1, ..; None is a seed that diverged
     "bp": [98.0, 98.2, 98.1],
@@ -35,7 +35,11 @@ def study(rule, chosen, when="2026-01-02T00:00:00Z"):
 
 
 def rule_hash(rule):
-    return str(list(TEST).index(rule) + 1) * 12
+    return identified(of_rule(rule))["row_hash"]
+
+
+def of_rule(rule, fields=None, **top):
+    return make_record({"row.algorithm.name": rule} | (fields or {}), **top)
 
 
 @pytest.fixture
@@ -44,11 +48,10 @@ def results(tmp_path):
         studies.save(tmp_path, study(rule, chosen=0.002 if rule == "dfa" else 0.1 + 1e-3))
         for seed, acc in enumerate(accuracies):
             lost = {} if acc else {"status": "diverged", "metrics": {}}
-            fields = {"row.algorithm.name": rule, "metrics.test_acc": acc, "metrics.val_acc": acc}
-            made = make_record(fields, row_hash=rule_hash(rule), seed=seed) | lost
-            records.save(tmp_path, made)
-    trial = make_record({"metrics.test_acc": 5.0}, row_hash=rule_hash("bp"), seed=1000)
-    records.save(tmp_path, trial)
+            fields = {"metrics.test_acc": acc, "metrics.val_acc": acc}
+            records.save(tmp_path, identified(of_rule(rule, fields, seed=seed) | lost))
+    trial = of_rule("bp", {"metrics.test_acc": 5.0}, seed=1000)
+    records.save(tmp_path, identified(trial))
     return tmp_path
 
 

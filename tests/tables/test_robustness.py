@@ -10,7 +10,7 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.suite.records import records, robustness
 from benchmark.suite.tables import write_robustness
-from tests.records.conftest import make_record
+from tests.records.conftest import identified, make_record
 
 EPS = 0.03103
 
@@ -39,12 +39,12 @@ def results(tmp_path):
     """bp and fa on cifar10, two seeds each and one of fa that ended at chance."""
     cifar = {"dataset.name": "cifar10", "row.data.name": "cifar10"}
     for seed, accs in enumerate([(80.0, None, 2.0, 40.0), (82.0, None, 4.0, 46.0)]):
-        record = make_record(cifar, row_hash="b" * 12, seed=seed, weights_sha256=f"a{seed}")
+        record = identified(make_record(cifar, seed=seed, weights_sha256=f"a{seed}"))
         records.save(tmp_path, record)
         robustness.save(tmp_path, record, measured_of(record, *accs))
     for seed, accs in enumerate([(70.0, 60.0, 1.0, 30.0), (74.0, 66.0, 3.0, 34.0), (10, 9, 9, 9)]):
         changes = cifar | {"row.algorithm.name": "fa", "metrics.test_acc": accs[0]}
-        record = make_record(changes, row_hash="f" * 12, seed=seed, weights_sha256=f"b{seed}")
+        record = identified(make_record(changes, seed=seed, weights_sha256=f"b{seed}"))
         records.save(tmp_path, record)
         robustness.save(tmp_path, record, measured_of(record, *accs))
     return tmp_path
@@ -83,7 +83,7 @@ def test_the_page(results):
 
 
 def test_seeds_on_other_numbers_of_images_are_refused(results):
-    (path,) = (results / "robustness").glob("*f-s1.json")
+    (path,) = (results / "robustness").glob("*-fa-*-s1.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"images": 400}))
     with pytest.raises(UserError, match=r"\[400, 500\] images"):
         write_robustness(results)
@@ -102,7 +102,7 @@ def test_seeds_on_other_numbers_of_images_are_refused(results):
     ],
 )
 def test_a_broken_file_is_named_in_one_line(results, change, words):
-    (path,) = (results / "robustness").glob("*f-s0.json")
+    (path,) = (results / "robustness").glob("*-fa-*-s0.json")
     broken = json.loads(path.read_text()) | change
     path.write_text(json.dumps(broken))
     with pytest.raises(UserError, match=words) as error:
@@ -113,7 +113,7 @@ def test_a_broken_file_is_named_in_one_line(results, change, words):
 
 
 def test_it_is_written_once(results):
-    record = records.find(results, "f" * 12, 0)
+    record = next(r for r in records.load(results) if r["row"]["algorithm"]["name"] == "fa")
     again = measured_of(record, 70.0, 50.0, 1.0, 30.0)
     with pytest.raises(UserError, match="written once"):
         robustness.save(results, record, again)

@@ -17,8 +17,12 @@ from benchmark.suite.records.reading import read_json, typed
 Record = dict[str, Any]
 
 
-def load(results: Path) -> list[Record]:
+def load(results: Path, *, earlier: bool = False) -> list[Record]:
     """All records of a results folder, in the order of their file names; none is an empty list.
+
+    Args:
+        results: the folder.
+        earlier: take those of an earlier version too, whose rows have no identity.
 
     Raises:
         UserError: a record is broken (the file is named), or two files hold the same run.
@@ -26,7 +30,7 @@ def load(results: Path) -> list[Record]:
     records: list[Record] = []
     files: dict[tuple[str, int], Path] = {}
     for path in sorted((results / "records").glob("*.json")):
-        record = read(path)
+        record = read(path, earlier=earlier)
         run = (record["row_hash"], record["seed"])
         if run in files:
             raise UserError(f"{path} and {files[run]} hold the same run: remove one of them")
@@ -35,19 +39,25 @@ def load(results: Path) -> list[Record]:
     return records
 
 
-def read(path: Path) -> Record:
-    """One record, validated.
+def read(path: Path, *, earlier: bool = False) -> Record:
+    """One record, validated; see :func:`load`.
 
     Raises:
         UserError: the file cannot be read, or is no valid record; the file and the fault are named.
     """
     content = read_json(path, "record")
     try:
-        return _checked(content)
+        record = _checked(content)
     except UserError as error:
         raise UserError(
             f"broken record {path}: {error}; restore the file or remove it and rerun"
         ) from error
+    if "identity" not in record and not earlier:
+        raise UserError(
+            f"{path} is of an earlier version, its row without identity: "
+            "`python -m benchmark migrate` gives it one"
+        )
+    return record
 
 
 def by_row(records: Iterable[Record]) -> dict[str, list[Record]]:

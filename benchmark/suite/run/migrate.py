@@ -20,7 +20,7 @@ def migrate(results: Path) -> int:
         UserError: a record is broken, or two records turn out to be the same run.
     """
     changed = 0
-    for old in records.load(results):
+    for old in records.load(results, earlier=True):
         row = Row(**old["row"])
         if (old["row_hash"], old.get("identity")) == (row.hash, row.identity):
             continue
