@@ -25,6 +25,7 @@ commands:
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
   evolve       search for a network that solves a task: es, ga, neat on xor, cart_pole, double_pole
+  costs        count what a step of each recorded row does and holds: FLOPs, passes, memory
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
   audit        what each rule really is: angle to backprop, is it backprop, products, passes
@@ -239,7 +240,12 @@ def robust(args: list[str]) -> None:
 
 def leaderboard(args: list[str]) -> None:
     """Boards and papers' tables from the records."""
-    from benchmark.suite.tables import write_leaderboard, write_robustness, write_tables
+    from benchmark.suite.tables import (
+        write_costs,
+        write_leaderboard,
+        write_robustness,
+        write_tables,
+    )
 
     parser = _Parser(prog="python -m benchmark leaderboard", description=leaderboard.__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -248,10 +254,13 @@ def leaderboard(args: list[str]) -> None:
     table = write_leaderboard(options.results, options.readme)
     write_tables(options.results, readme=options.readme)
     attacked = write_robustness(options.results)
+    counted = write_costs(options.results)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")
     print(f"{options.results}/tables: the papers' tables, overview.md, cells.csv")
     if attacked:
         print(f"{options.results}/robustness.md, robustness.csv: {attacked} runs under attack")
+    if counted:
+        print(f"{options.results}/costs.md, costs.csv: {counted} rows counted")
 
 
 def plots(args: list[str]) -> None:
@@ -334,6 +343,20 @@ def theory(args: list[str]) -> None:
     run_experiment(parser, args)
 
 
+def costs(args: list[str]) -> None:
+    """Count what a step of each recorded row does and holds: <results>/costs.md and costs.csv."""
+    parser = _Parser(prog="python -m benchmark costs", description=costs.__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--again", action="store_true", help="count all rows anew")
+    front = parser.parse_args(args)
+    from benchmark.suite.perf.costs import costs as count
+    from benchmark.suite.tables import write_costs
+
+    new = count(front.results, front.again)
+    rows = write_costs(front.results)
+    print(f"{front.results}/costs.md, costs.csv: {rows} rows, {new} counted now")
+
+
 def audit(args: list[str]) -> None:
     """Audit rules, print what was found and write it to <results>/audit.csv."""
     parser = _Parser(prog="python -m benchmark audit", description=audit.__doc__)
@@ -384,6 +407,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "plots": plots,
     "tune": tune,
     "evolve": evolve,
+    "costs": costs,
     "perf": perf,
     "migrate": migrate,
     "theory": theory,

@@ -17,7 +17,7 @@ from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.options import option_types
 from benchmark.suite.launch.builds import check_builds
-from benchmark.suite.launch.cost import DATA
+from benchmark.suite.rows.datasets import DATA
 from benchmark.suite.rows.parse import Names, parse, read_default, row_parser, to_row
 from benchmark.suite.rows.row import build_algorithm, build_data
 from benchmark.traits import needs

@@ -9,13 +9,8 @@ import torch
 from benchmark.algorithm import Algorithm
 from benchmark.engine.memory import physical_memory
 from benchmark.errors import UserError, out_of_memory
-from benchmark.suite.launch.cost import DATA
-from benchmark.suite.rows.fits import takes
+from benchmark.suite.rows.datasets import images_of
 from benchmark.suite.rows.row import Row, build_algorithm
-
-# Tried where a data set's images are known only once it is read: what fits a rule is no matter of
-# their size.
-GUESSES = ((1, 28, 28), (3, 32, 32), (3, 224, 224))
 
 
 def check_builds(rows: Iterable[Row]) -> None:
@@ -26,7 +21,7 @@ def check_builds(rows: Iterable[Row]) -> None:
             images, or epochs in which a part of it would never learn.
     """
     for row in rows:
-        shape, classes = _images(row)
+        shape, classes = images_of(row)
         if shape is None:
             continue
         try:
@@ -40,16 +35,6 @@ def check_builds(rows: Iterable[Row]) -> None:
                 f"{str(error).splitlines()[0]}"
             ) from error
         _check_memory(row, algorithm)
-
-
-def _images(row: Row) -> tuple[tuple[int, int, int] | None, int]:
-    """Shape and number of classes of a row's images, or a shape that its network takes."""
-    if row.data["name"] not in DATA:
-        return next((shape for shape in GUESSES if takes(row.network, shape, 10)), None), 10
-    _, shape, classes = DATA[row.data["name"]]
-    if side := row.data.get("resize") or row.data.get("size"):
-        shape = (shape[0], side, side)
-    return shape, classes
 
 
 def _built(row: Row, shape: tuple[int, ...], classes: int) -> Algorithm:

@@ -12,21 +12,9 @@ from benchmark.errors import UserError
 from benchmark.networks import NETWORKS
 from benchmark.streams import stream
 from benchmark.suite.records import records
+from benchmark.suite.rows.datasets import DATA
 from benchmark.suite.rows.row import Row, without_name
 
-# Training images, their shape and the classes of the data sets that are known by name; an unknown
-# one is taken for the last.
-DATA: dict[str, tuple[int, tuple[int, int, int], int]] = {
-    "mnist5k": (3_500, (1, 28, 28), 10),
-    "mnist": (60_000, (1, 28, 28), 10),
-    "fashion_mnist": (60_000, (1, 28, 28), 10),
-    "cifar10": (50_000, (3, 32, 32), 10),
-    "cifar100": (50_000, (3, 32, 32), 100),
-    "moving_mnist5k": (7_000, (1, 28, 28), 10),
-    "moving_mnist": (120_000, (1, 28, 28), 10),
-    "moving_cifar10": (100_000, (3, 32, 32), 10),
-    "imagenet": (1_281_167, (3, 224, 224), 1000),
-}
 # Times as long as backprop on the same network, as the records have it; 1 for all others.
 FACTOR = {
     "ff": 2, "ldtp": 14, "pepita_tl": 2,

@@ -19,8 +19,6 @@ import torch
 from tabulate import tabulate
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 from benchmark.algorithms import ALGORITHMS
@@ -28,6 +26,7 @@ from benchmark.credit.angles import angle
 from benchmark.credit.true_gradient import symmetric
 from benchmark.measure import Measure
 from benchmark.streams import stream
+from benchmark.suite.perf.counting import Flops
 from benchmark.suite.records.files import write_atomically
 from benchmark.suite.records.reading import read_csv
 from benchmark.suite.rows.choose import NETS
@@ -66,22 +65,6 @@ class Step(NamedTuple):
     update: dict[str, Tensor]
     flops: int
     passes: float
-
-
-class Flops(TorchDispatchMode):
-    """Counts the operations of matrix products and convolutions.
-
-    As torch's FlopCounterMode, which keeps track of modules besides and then allows no
-    ``autograd.grad`` with respect to leaves.
-    """
-
-    total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if count := flop_registry.get(func._overloadpacket):
-            self.total += count(*args, **(kwargs or {}), out_val=out)
-        return out
 
 
 def row_of(name: str, *options: str) -> Row:

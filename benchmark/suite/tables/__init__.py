@@ -1,10 +1,11 @@
 """Tables, boards and plots: pure functions of records, published cells and manifests. No torch."""
 
 from benchmark.suite.tables.write import (
+    write_costs,
     write_leaderboard,
     write_plots,
     write_robustness,
     write_tables,
 )
 
-__all__ = ["write_leaderboard", "write_plots", "write_robustness", "write_tables"]
+__all__ = ["write_costs", "write_leaderboard", "write_plots", "write_robustness", "write_tables"]

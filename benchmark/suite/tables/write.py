@@ -7,11 +7,18 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import UserError
-from benchmark.suite.records import robustness
+from benchmark.suite.records import counted, robustness
 from benchmark.suite.records.files import replace_between, write_atomically
 from benchmark.suite.records.published import papers as titles_of_papers
 from benchmark.suite.records.records import Record, load
-from benchmark.suite.tables import manifest, overview, paper, robustness_board, robustness_page
+from benchmark.suite.tables import (
+    cost_board,
+    manifest,
+    overview,
+    paper,
+    robustness_board,
+    robustness_page,
+)
 from benchmark.suite.tables.boards import to_csv, to_page, update_readme
 from benchmark.suite.tables.cells import rows_by_cell
 from benchmark.suite.tables.compared import compared
@@ -93,6 +100,24 @@ def write_robustness(results: Path) -> int:
         write_atomically(results / "robustness.csv", robustness_board.to_csv(rows))
         write_atomically(results / "robustness.md", robustness_page.to_markdown(rows))
     return len(measured)
+
+
+def write_costs(results: Path) -> int:
+    """Write ``costs.csv`` and ``costs.md`` into ``results``, where rows were counted.
+
+    Returns:
+        The number of those rows.
+
+    Raises:
+        UserError: the costs or a record are broken, or a file cannot be written.
+    """
+    costs = counted.read(results)
+    if not costs:
+        return 0
+    board = cost_board.cost_board(load(results), costs)
+    write_atomically(results / "costs.csv", cost_board.to_csv(board))
+    write_atomically(results / "costs.md", cost_board.to_markdown(board))
+    return len(board)
 
 
 def write_plots(results: Path) -> list[Path]:
