@@ -43,7 +43,7 @@ bench: setup  ## train ALGO (dfa) beside backprop, record it, print its rows
 
 table: setup  ## train what the tables of PAPER lack, print them beside the published numbers
 	@$(BENCH) table --paper $(PAPER) $(call option,ONLY,--only) $(call option,SEEDS,--seeds) \
-	  $(where) $(ARGS)
+	  $(call option,ALGO,--algorithm) $(call option,TRIALS,--trials) $(where) $(ARGS)
 
 rerun: setup  ## train the row and seed of RECORD=results/records/x.json again, and compare
 	@$(BENCH) rerun $(or $(RECORD),$(error RECORD=results/records/x.json is missing)) $(ARGS)

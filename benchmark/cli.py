@@ -151,17 +151,21 @@ def table(args: list[str]) -> None:
     )
     parser.add_argument(
         "--paper", required=True,
-        help="a key of results/published/papers.csv; equal for the equal-budget board",
+        help="a key of results/published/papers.csv; equal for the equal-budget board, depth for "
+        "accuracy against depth",
     )  # fmt: skip
-    parser.add_argument("--trials", type=int, default=12, help="of each search, for equal")
+    parser.add_argument("--trials", type=int, default=12, help="of each search, for those two")
+    parser.add_argument("--algorithm", help="names with commas: of those two, these rules alone")
     parser.add_argument("--only", help="the tables of one dataset, or the id of one table")
     parser.add_argument("--seeds", default="5", help="how many, or a list such as [0,1,2]")
     parser.add_argument("--results", type=Path, default=Path("results"))
     add_options(parser)
     front, rest = parser.parse_known_args(args)
-    if front.paper == "equal":
-        _equal(front, rest)
+    if front.paper in ("equal", "depth"):
+        _board(front, rest)
         return
+    if front.algorithm:
+        raise UserError("--algorithm chooses rules of the boards equal and depth: leave it out")
     rows = table_rows(front.paper, front.only, front.seeds, rest)
     jobs = run_jobs(rows, front.results)
     where = place_of(front, rows, len(jobs))
@@ -174,21 +178,24 @@ def table(args: list[str]) -> None:
         outcome.check()
 
 
-def _equal(front: PlainNamespace, places: list[str]) -> None:
+def _board(front: PlainNamespace, places: list[str]) -> None:
     from benchmark.suite.launch.table import free_options, seeds_asked
-    from benchmark.suite.tables.equal_board import write_equal
+    from benchmark.suite.tables import write_board
 
     if front.trials < 1:
         raise UserError(f"trials is {front.trials}: it must be at least 1")
     seeds = seeds_asked(front.seeds)
     options = [f"{name}={value}" for name, value in free_options(places).items()]
     try:
+        from benchmark.suite.launch import depths, equal
         from benchmark.suite.launch.board import train_board
     except ModuleNotFoundError as error:
         raise UserError(f"the searches need {error.name}: pip install {error.name}") from error
-    outcome = train_board(front, seeds, options)
+    rules = front.algorithm.split(",") if front.algorithm else None
+    tables = (depths if front.paper == "depth" else equal).entries(front.only, options, rules)
+    outcome = train_board(front, seeds, tables.values())
     if not outcome.left:
-        print(write_equal(front.results, front.only))
+        print(write_board(front.paper, front.results, front.only))
         outcome.check()
 
 

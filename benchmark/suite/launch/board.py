@@ -1,15 +1,15 @@
-"""``table --paper equal``: the studies of the equal-budget board, then their chosen rows."""
+"""``table --paper equal`` and ``depth``: the studies of a board, then their chosen rows."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.measure import Measure
 from benchmark.suite.launch.cost import seconds_of
-from benchmark.suite.launch.equal import SEARCH_SEED, TRIAL_SEED, Entry, entries
+from benchmark.suite.launch.equal import SEARCH_SEED, TRIAL_SEED, Entry
 from benchmark.suite.launch.job import Job, run_jobs
 from benchmark.suite.launch.place import place_of
 from benchmark.suite.launch.queue import Outcome, run_queue
@@ -53,18 +53,18 @@ class TuneJob:
         pursue(self.entry.search(), self.trials, SEARCH_SEED, results)
 
 
-def train_board(front: Namespace, seeds: list[int], places: Sequence[str]) -> Outcome:
-    """Search and train what the board lacks, table by table, all studies of a table first.
+def train_board(front: Namespace, seeds: list[int], tables: Iterable[list[Entry]]) -> Outcome:
+    """Search and train what a board lacks, table by table, all studies of a table first.
 
     A rule whose study failed has no runs; the others go on.
 
     Args:
-        front: only, trials, results, and where to run.
+        front: trials, results, and where to run.
         seeds: of the runs.
-        places: options of all rows that leave them the same rows.
+        tables: the entries of each.
     """
     total = Outcome()
-    for rules in entries(front.only, places).values():
+    for rules in tables:
         searched, starts = [], []
         for entry in rules:
             search = entry.search()

@@ -82,25 +82,25 @@ class Entry(NamedTuple):
 
     Attributes:
         names: of the rule, the data set and the network.
+        options: of all rows of the table, in place of the rule's own.
+        searched: what is searched beside the rule's own space.
         places: options of all rows that leave them the same rows.
     """
 
     names: Names
+    options: list[str]
+    searched: dict[str, str]
     places: tuple[str, ...] = ()
 
     @property
     def config(self) -> Path:
         return CONFIGS / "bench" / f"{self.names.algorithm}.yaml"
 
-    @property
-    def options(self) -> list[str]:
-        return [*BUDGET, *NETS[self.names.network].options]
-
     def search(self) -> Search:
         """From the rule's own settings, in its own space, on the table's network and budget."""
         config = read_named(self.names, self.config)
         texts = space_text([], self.names.algorithm, config["optim"]["lr"])
-        texts |= NETS[self.names.network].searched
+        texts |= self.searched
         space = [f"{option}={text}" for option, text in texts.items()]
         args = [*self.options, *self.places, f"--seeds=[{TRIAL_SEED}]"]
         return Search(self.names, config, args, space, str(self.config))
@@ -113,21 +113,43 @@ class Entry(NamedTuple):
         return RowJob(search.row(setting), seeds, search.machine, search.measure, origin)
 
 
-def entries(only: str | None = None, places: Sequence[str] = ()) -> dict[str, list[Entry]]:
+def entries(
+    only: str | None = None, places: Sequence[str] = (), rules: Sequence[str] | None = None
+) -> dict[str, list[Entry]]:
     """Every rule in each table of the board, or in one.
 
+    Args:
+        only: name of a table.
+        places: options of all rows that leave them the same rows.
+        rules: names of those that are wanted; None for all.
+
     Raises:
-        UserError: no table is named ``only``.
+        UserError: no table is named ``only``, or a rule is unknown.
     """
     if only is not None and only not in TABLES:
         raise UserError(f"the equal-budget board has no table {only!r}: {nearest(only, TABLES)}")
     return {
         name: [
-            Entry(Names(algorithm, table.dataset, network), tuple(places))
-            for algorithm in ALGORITHMS
-            if algorithm not in TWINS
+            Entry(
+                Names(algorithm, table.dataset, network),
+                [*BUDGET, *NETS[network].options],
+                NETS[network].searched,
+                tuple(places),
+            )
+            for algorithm in asked(rules)
             if (network := table.network(algorithm))
         ]
         for name, table in TABLES.items()
         if only in (None, name)
     }
+
+
+def asked(rules: Sequence[str] | None) -> list[str]:
+    """These rules, or all that have rows of their own; in the order of the registry.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    for rule in rules or ():
+        _ = ALGORITHMS[rule]
+    return [a for a in ALGORITHMS if a not in TWINS and (rules is None or a in rules)]

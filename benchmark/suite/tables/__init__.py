@@ -1,6 +1,7 @@
 """Tables, boards and plots: pure functions of records, published cells and manifests. No torch."""
 
 from benchmark.suite.tables.write import (
+    write_board,
     write_costs,
     write_leaderboard,
     write_plots,
@@ -8,4 +9,11 @@ from benchmark.suite.tables.write import (
     write_tables,
 )
 
-__all__ = ["write_costs", "write_leaderboard", "write_plots", "write_robustness", "write_tables"]
+__all__ = [
+    "write_board",
+    "write_costs",
+    "write_leaderboard",
+    "write_plots",
+    "write_robustness",
+    "write_tables",
+]

@@ -13,6 +13,8 @@ from benchmark.suite.records.published import papers as titles_of_papers
 from benchmark.suite.records.records import Record, load
 from benchmark.suite.tables import (
     cost_board,
+    depth_board,
+    equal_board,
     manifest,
     overview,
     paper,
@@ -100,6 +102,16 @@ def write_robustness(results: Path) -> int:
         write_atomically(results / "robustness.csv", robustness_board.to_csv(rows))
         write_atomically(results / "robustness.md", robustness_page.to_markdown(rows))
     return len(measured)
+
+
+def write_board(board: str, results: Path, only: str | None = None) -> str:
+    """Write the board ``equal`` or ``depth``; returns its tables, or those of ``only``.
+
+    Raises:
+        UserError: a study or a record is faulty, or a file cannot be written.
+    """
+    write = depth_board.write_depth if board == "depth" else equal_board.write_equal
+    return write(results, only)
 
 
 def write_costs(results: Path) -> int:
