@@ -103,8 +103,15 @@ class Algorithm(Learner):
         """Scalars to be descended one after the other before ``credit``, each with its own step."""
         return iter(())
 
+    def credits(self, x: Tensor, y: Tensor) -> Iterator[Credit]:
+        """The updates of a step, at least one: each is taken before the next is asked for.
+
+        For rules that change the weights several times a batch. Measurements read ``credit``.
+        """
+        yield self.credit(x, y)
+
     def after_step(self, credit: Credit) -> None:
-        """Write what a step decided beside the weights: the next population."""
+        """Write what a step decided beside the weights, from its last credit: the population."""
 
     def reference(self, x: Tensor, y: Tensor) -> Tensor | None:
         """The task loss of the predictions, whose gradient measurements compare the update with.

@@ -27,6 +27,7 @@ from benchmark.algorithms.frsf import FRSF
 from benchmark.algorithms.ga import GA
 from benchmark.algorithms.ia import IA
 from benchmark.algorithms.ifa import IFA
+from benchmark.algorithms.ipc import IPC
 from benchmark.algorithms.kp import KP
 from benchmark.algorithms.ldtp import LDTP
 from benchmark.algorithms.mono_forward import MonoForward
@@ -81,6 +82,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "bptt": BPTT,
         "pc": PC,
         "epc": EPC,
+        "ipc": IPC,
         "dgl": DGL,
         "mono_forward": MonoForward,
         "bp_deepsup": BPDeepSup,

@@ -62,6 +62,7 @@ class Template(Algorithm):
     #   param_groups()     named groups of parameters, each with a learning rate of its own
     #   before_step(x)     refresh what is no gradient step: signs, mirrored weights
     #   feedback_phase(x)  scalars that are descended one after the other before credit
+    #   credits(x, y)      several updates a batch, one after the other, in place of one credit
     #   reference(x, y)    the loss whose gradient measurements compare the update with
     #   measurements(x, y) scalars of its own, recorded beside the alignment angles
     #

@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 
 class Learner(Evaluated):
-    """Trains by what ``before_step``, ``feedback_phase``, ``credit`` and ``after_step`` give.
+    """Trains by what ``before_step``, ``feedback_phase``, ``credits`` and ``after_step`` give.
 
     Batches are ``x`` ``[N, ...]`` and ``y`` ``[N]``. One that comes from a loader with
     ``local_batch_size`` is a chunk of mini-batches of that size; any other is one mini-batch.
@@ -75,7 +75,7 @@ class Learner(Evaluated):
     def check_epochs(self, epochs: int) -> None:
         raise NotImplementedError
 
-    def credit(self, x: Tensor, y: Tensor) -> Answer:
+    def credits(self, x: Tensor, y: Tensor) -> Iterator[Answer]:
         raise NotImplementedError
 
     def param_groups(self) -> list[dict[str, Any]]:
@@ -146,8 +146,8 @@ class Learner(Evaluated):
         self.before_step(x)
         for objective in self.feedback_phase(x):
             self.descend(objective)
-        credit = self.credit(x, y)
-        self.descend(credit.objective)
+        for credit in self.credits(x, y):
+            self.descend(credit.objective)
         self.after_step(credit)
         return credit.logits.detach()
 

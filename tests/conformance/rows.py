@@ -49,6 +49,7 @@ LEARNS: dict[str, list[str]] = {
     "wp": ["--optim.lr=0.003", "--network.hidden=[16]", "--algorithm.draws=16"],
     "pc": ["--optim.lr=0.002"],
     "epc": ["--optim.lr=0.002"],
+    "ipc": ["--optim.lr=0.001"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],
     "es": ["--algorithm.pairs=16", "--algorithm.sigma=0.1", "--optim.lr=0.01"],
@@ -118,7 +119,8 @@ def objectives(algorithm, x, y) -> Iterator[torch.Tensor]:
     """The scalars that a step descends, one after the other."""
     algorithm.before_step(x)
     yield from algorithm.feedback_phase(x)
-    yield algorithm.credit(x, y).objective
+    for credit in algorithm.credits(x, y):
+        yield credit.objective
 
 
 def gradients(algorithm, x, y):

@@ -61,6 +61,8 @@ VARIANTS = {
     "unsupervised": ("ff", [*SMALL, "--algorithm.data=unsupervised",
                             "--algorithm.predict_by=readout"]),
     "persistent": ("ep", ["--algorithm.persistent=true"]),
+    "several updates": ("ipc", ["--algorithm.order=at_once", "--optim.name=sgd",
+                                "--optim.lr=0.01", "--optim.momentum=0.9"]),
     "random sign": ("ep", ["--algorithm.nudging=random_sign"]),
     "noise phases": ("wm", ["--algorithm.noise.every=3", "--algorithm.noise.before=2"]),
 }  # fmt: skip

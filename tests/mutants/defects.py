@@ -102,6 +102,10 @@ DEFECTS = [
         "h_l - self.state_lr * v_l", "h_l + self.state_lr * v_l", "oracle/test_predictive.py",
     ),
     Defect(
+        "states that wait for the weights", "algorithms/ipc.py",
+        "at = moved if self.order", "at = h if self.order", "oracle/test_predictive.py",
+    ),
+    Defect(
         "a nudged output that is clamped", "credit/predictive.py",
         'if output == "clamped" else (beta, t)', 'if output else (beta, t)',
         "oracle/test_predictive.py",

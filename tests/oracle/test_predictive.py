@@ -5,6 +5,7 @@ import torch
 
 from benchmark.algorithms.bp import BP
 from benchmark.algorithms.epc import EPC
+from benchmark.algorithms.ipc import IPC
 from benchmark.algorithms.pc import PC
 from benchmark.errors import UserError
 from tests.oracle.tiny import assert_updates, data, network, updates
@@ -144,3 +145,58 @@ def test_one_small_step_of_epc_is_backprop_in_the_hidden_layers():
 def test_a_senseless_pull_is_one_line(beta):
     with pytest.raises(UserError, match="beta is"):
         built(PC, beta=beta)
+
+
+def weights_after(ipc, x, y, lr):
+    """Weights after the plain descent of each of a step's updates."""
+    weights = [block.synapse.weight for block in ipc.net.blocks]
+    for credit in ipc.credits(x.view(-1, 1, 2, 3), y):
+        for W, g in zip(weights, torch.autograd.grad(credit.objective, weights), strict=True):
+            W.data -= lr * g
+    return [W.detach() for W in weights]
+
+
+@pytest.mark.parametrize("order", ["states_first", "at_once"])
+@pytest.mark.parametrize("beta", [1.0, -0.5])
+def test_ipc_update(order, beta):
+    """Three steps: the states' slope is of the weights of that step, the pull of the first pass."""
+    lr, lr_h, mu = 0.1, 0.2, 0.5
+    options = dict(steps=3, state_lr=lr_h, state_momentum=mu, beta=beta, order=order)
+    ipc, W, x, y, t = built(IPC, **options)
+    own = weights_after(ipc, x, y, lr)
+
+    W1, W2, W3 = W
+    h1 = f(x @ W1.T)
+    h2 = f(h1 @ W2.T)
+    error = target_of(h2, W3, t, beta, "cross_entropy")
+    v1, v2 = torch.zeros_like(h1), torch.zeros_like(h2)
+    for _ in range(3):
+        f1, f2 = f(x @ W1.T), f(h1 @ W2.T)
+        e1, e2, e3 = h1 - f1, h2 - f2, error(h2 @ W3.T)
+        v1 = mu * v1 + e1 - (e2 * slope(f2)) @ W2
+        v2 = mu * v2 + e2 - e3 @ W3
+        before, (h1, h2) = (h1, h2), (h1 - lr_h * v1, h2 - lr_h * v2)
+        at = before if order == "at_once" else (h1, h2)
+        g1, g2, g3 = learned((W1, W2, W3), x, *at, error)
+        W1, W2, W3 = W1 - lr / beta * g1, W2 - lr / beta * g2, W3 - lr / beta * g3
+    for mine, by_hand in zip(own, (W1, W2, W3), strict=True):
+        torch.testing.assert_close(mine, by_hand, rtol=1e-10, atol=1e-12)
+
+
+def test_ipc_of_one_step_is_pc_of_one_step():
+    options = dict(steps=1, state_lr=0.3)
+    pc, *_, x, y, _ = built(PC, **options)
+    ipc, *_ = built(IPC, **options)
+    assert_updates(ipc, x, y, updates(pc, x, y))
+    assert len(list(ipc.credits(x.view(-1, 1, 2, 3), y))) == 1
+
+
+def test_ipc_without_learning_is_pc_at_its_last_step():
+    """Weights that stay: the T-th update is that of pc after T steps."""
+    options = dict(steps=4, state_lr=0.3, state_momentum=0.2)
+    pc, *_, x, y, _ = built(PC, **options)
+    ipc, *_ = built(IPC, **options)
+    *_, last = ipc.credits(x.view(-1, 1, 2, 3), y)
+    own = torch.autograd.grad(last.objective, [b.synapse.weight for b in ipc.net.blocks])
+    for mine, theirs in zip(own, updates(pc, x, y), strict=True):
+        assert torch.equal(mine, theirs)

@@ -65,6 +65,10 @@ class Predicted(Algorithm):
         """T steps of descent with momentum: v <- mu v + slope,  h <- h - lr_h v."""
         v = [torch.zeros_like(h_l) for h_l in h]
         for _ in range(self.steps):
-            v = [self.state_momentum * a + b for a, b in zip(v, slopes(h), strict=True)]
-            h = [h_l - self.state_lr * v_l for h_l, v_l in zip(h, v, strict=True)]
+            h, v = self.moved(h, v, slopes(h))
         return h
+
+    def moved(self, h: States, v: States, slopes: Sequence[Tensor]) -> tuple[States, States]:
+        """States and their momenta after one step down ``slopes``."""
+        v = [self.state_momentum * a + b for a, b in zip(v, slopes, strict=True)]
+        return [h_l - self.state_lr * v_l for h_l, v_l in zip(h, v, strict=True)], v

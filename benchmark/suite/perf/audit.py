@@ -132,7 +132,8 @@ def stored_by(algorithm: Any, x: Tensor, y: Tensor) -> int | None:
 
 def _objectives(algorithm: Any, x: Tensor, y: Tensor) -> Iterator[Tensor]:
     yield from algorithm.feedback_phase(x)
-    yield algorithm.credit(x, y).objective
+    for credit in algorithm.credits(x, y):
+        yield credit.objective
 
 
 def is_backprop(row: Row) -> str:
