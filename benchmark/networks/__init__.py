@@ -7,6 +7,7 @@ from benchmark.networks.convrnn import ConvRNN, ConvRNNFeedback
 from benchmark.networks.hopfield import Hopfield, HopfieldConv
 from benchmark.networks.mlp import MLP
 from benchmark.networks.rbm import RBM
+from benchmark.networks.res_mlp import ResMLP
 from benchmark.networks.resnet import ResNet18, ResNet20, ResNet50, ResNet56
 from benchmark.networks.vgg import VGG, BioTorchLeNet
 from benchmark.networks.wrap import as_network
@@ -17,6 +18,7 @@ NETWORKS: Registry[Network] = Registry(
     Network,
     {
         "mlp": MLP,
+        "res_mlp": ResMLP,
         "pepita_conv": PepitaConv,
         "drtp_conv": DRTPConv,
         "lenet": LeNet,

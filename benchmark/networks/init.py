@@ -16,6 +16,7 @@ Init = Literal[
     "lecun_uniform",
     "orthogonal",
     "orthonormal",
+    "unit_normal",
     "zero",
 ]
 
@@ -31,6 +32,7 @@ def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Gener
     * ``lecun_uniform`` U(+-1 / sqrt(fan_in)), the default of Torch7 and PyTorch
     * ``orthonormal`` (Saxe et al.): all singular values are 1; Xavier's variance for a square
     * ``orthogonal``: that times sqrt(6 / (fan_in + fan_out))
+    * ``unit_normal`` N(0, 1), for networks that scale the sums
     * ``zero``
 
     A shape ``[positions, fan_out, fan_in]`` (locally connected) is drawn position by position.
@@ -52,6 +54,8 @@ def draw(init: Init, shape: torch.Size | tuple[int, ...], generator: torch.Gener
     elif init in ("orthogonal", "orthonormal"):
         nn.init.orthogonal_(w, generator=generator)
         w *= math.sqrt(6 / (w.shape[0] + w[0].numel())) if init == "orthogonal" else 1
+    elif init == "unit_normal":
+        nn.init.normal_(w, generator=generator)
     elif init == "zero":
         w.zero_()
     else:

@@ -59,6 +59,10 @@ DEFECTS = [
         "nudged away from the target", "credit/settling.py",
         "beta * (target - top)", "beta * (top - target)", "oracle/test_ep.py",
     ),
+    Defect(
+        "residual branches that forget the depth", "networks/res_mlp.py",
+        "(width * layers) ** -0.5", "width**-0.5", "oracle/test_res_mlp.py",
+    ),
     # ---- measure/: attacks on what was trained
     Defect(
         "a true gradient of the inputs that goes through B", "credit/true_gradient.py",
