@@ -16,6 +16,7 @@ from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
+from benchmark.algorithms.dualprop import DualProp
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.epc import EPC
@@ -79,6 +80,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "ep": EP,
         "ep_vf": EPVF,
         "chl": CHL,
+        "dualprop": DualProp,
         "bptt": BPTT,
         "pc": PC,
         "epc": EPC,

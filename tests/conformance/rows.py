@@ -50,6 +50,7 @@ LEARNS: dict[str, list[str]] = {
     "pc": ["--optim.lr=0.002"],
     "epc": ["--optim.lr=0.002"],
     "ipc": ["--optim.lr=0.001"],
+    "dualprop": ["--optim.lr=0.005"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],
     "es": ["--algorithm.pairs=16", "--algorithm.sigma=0.1", "--optim.lr=0.01"],

@@ -110,6 +110,10 @@ DEFECTS = [
         "at = moved if self.order", "at = h if self.order", "oracle/test_predictive.py",
     ),
     Defect(
+        "two states nudged alike whatever their weights", "algorithms/dualprop.py",
+        "else (1 - alpha, alpha)", "else (alpha, 1 - alpha)", "oracle/test_dualprop.py",
+    ),
+    Defect(
         "a nudged output that is clamped", "credit/predictive.py",
         'if output == "clamped" else (beta, t)', 'if output else (beta, t)',
         "oracle/test_predictive.py",
