@@ -8,6 +8,7 @@ from benchmark.algorithms.bp import BP
 from benchmark.algorithms.bp_deepsup import BPDeepSup
 from benchmark.algorithms.bptt import BPTT
 from benchmark.algorithms.brsf import BRSF
+from benchmark.algorithms.ccl import CCL
 from benchmark.algorithms.cd import CD
 from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.classrbm import ClassRBM
@@ -88,6 +89,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "dgl": DGL,
         "mono_forward": MonoForward,
         "bp_deepsup": BPDeepSup,
+        "ccl": CCL,
         "np": NP,
         "wp": WP,
         "fg": FG,

@@ -148,6 +148,41 @@ class DirectDecoder(nn.Module):
         W.data.copy_(draw(init, W.shape, generator))
 
 
+class Mirror(nn.Module):
+    """A block of a feedback network: from what ``block`` gives to what the block below it gives.
+
+    The block's synapse turned round, without bias, then the nonlinearity of the block below. What
+    was pooled is spread out again, each value over its window.
+
+    Args:
+        block: whose mirror image this is.
+        below: the block under it.
+        shape_below: shape of one sample's activity of ``below``.
+
+    Raises:
+        UserError: for a block that is not plain, or a synapse that no decoder is known for.
+    """
+
+    def __init__(self, block: nn.Module, below: nn.Module, shape_below: Shape) -> None:
+        super().__init__()
+        if not isinstance(block, Block) or not isinstance(below, Block):
+            raise UserError(f"no mirror is known for a block {type(block).__name__}")
+        self.synapse = mirrored(block.synapse, shape_below, False)
+        self.activation = copy.deepcopy(below.activation)
+        self.spread = None if block.pool is None else _conv_shape(block.synapse, shape_below)
+        self.shape_below = shape_below
+
+    def forward(self, c: Tensor) -> Tensor:
+        if self.spread is not None:
+            c = F.interpolate(c, size=self.spread, mode="nearest")
+        return self.activation(self.synapse(c).view(len(c), *self.shape_below))
+
+    def initialize(self, init: Init, generator: torch.Generator) -> None:
+        """Draw the weights."""
+        for W in self.synapse.parameters():
+            W.data.copy_(draw(init, W.shape, generator))
+
+
 def _conv_shape(synapse: nn.Module, shape: Shape) -> Shape:
     """Height and width that a convolution gives for an input of ``shape`` ``(C, H, W)``."""
     if not isinstance(synapse, nn.Conv2d) or isinstance(synapse.padding, str):

@@ -128,6 +128,10 @@ DEFECTS = [
         "block(x.detach() if cut else x)", "block(x)", "oracle/test_local_losses.py",
     ),
     Defect(
+        "labels that all classes share", "algorithms/ccl.py",
+        "h_k @ c_k.T - same", "h_k @ c_k.T - same.mean()", "oracle/test_ccl.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),
