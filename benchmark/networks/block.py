@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,7 +13,7 @@ from benchmark.errors import UserError
 from benchmark.networks.init import BiasInit, Init, draw
 from benchmark.networks.local import LocallyConnected2d
 
-Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear"]
+Activation = Literal["relu", "tanh", "sigmoid", "elu", "linear", "gelu", "leaky_relu", "hard_tanh"]
 Shape = tuple[int, ...]
 
 
@@ -24,17 +26,26 @@ class ELU(nn.ELU):
         return x.relu() + (x.clamp(max=0).exp() - 1)
 
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
     "elu": ELU,
     "linear": nn.Identity,
+    "gelu": partial(nn.GELU, approximate="tanh"),  # jax's default
+    "leaky_relu": nn.LeakyReLU,
+    "hard_tanh": nn.Hardtanh,
 }
 
 
 def nonlinearity(name: Activation) -> nn.Module:
     return _ACTIVATIONS[name]()
+
+
+def grows(activation: nn.Module) -> bool:
+    """Whether an activation never falls: max-pooling before it is max-pooling behind it."""
+    x = torch.linspace(-5, 5, 101, device="cpu")
+    return bool((activation(x).diff() >= 0).all())
 
 
 class Dropout(nn.Module):
@@ -76,7 +87,7 @@ class Block(nn.Module):
 
     Attributes:
         pools_first: whether ``forward`` pools before the activation: with max-pooling, and without
-            dropout, that gives the same, for activations grow with their input, at less cost.
+            dropout, that gives the same for an activation that grows with its input, at less cost.
     """
 
     def __init__(
@@ -96,7 +107,7 @@ class Block(nn.Module):
         self.activation = activation or nn.Identity()
         self.dropout = Dropout(dropout) if dropout else None
         self.pool = pool
-        self.pools_first = isinstance(pool, nn.MaxPool2d) and not dropout
+        self.pools_first = isinstance(pool, nn.MaxPool2d) and not dropout and grows(self.activation)
 
     def enter(self, x: Tensor) -> Tensor:
         """What the synapse reads of the block's input: reshaped, with dropout."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import torch
 from torch import nn
 
 from benchmark.errors import UserError
-from benchmark.networks.block import ELU, Block, Dropout, Network, Shape
+from benchmark.networks.block import ELU, Block, Dropout, Network, Shape, grows
 from benchmark.networks.local import LocallyConnected2d
 
 SYNAPSES = (nn.Linear, nn.Conv2d, LocallyConnected2d)
@@ -112,7 +111,7 @@ def _block(layers: Sequence[nn.Module]) -> nn.Module:
     activation = _take(rest, ACTIVATIONS)
     dropout = _take(rest, Dropout)
     pool = _take(rest, POOLS)
-    early = early_pool is None or not (dropout or pool or not _grows(activation))
+    early = early_pool is None or not (dropout or pool or not grows(activation or nn.Identity()))
     if synapse is None or rest or not early:
         return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
     return Block(
@@ -128,9 +127,3 @@ def _block(layers: Sequence[nn.Module]) -> nn.Module:
 def _take(layers: list[nn.Module], kinds: type | tuple[type, ...]) -> nn.Module | None:
     """Take the first layer off, if it is of these kinds."""
     return layers.pop(0) if layers and isinstance(layers[0], kinds) else None
-
-
-def _grows(activation: nn.Module | None) -> bool:
-    """Whether an activation never falls: max-pooling before it is max-pooling behind it."""
-    x = torch.linspace(-5, 5, 101)
-    return activation is None or bool((activation(x).diff() >= 0).all())

@@ -13,7 +13,7 @@ from benchmark.credit.losses import local_update
 from benchmark.networks.block import Block, nonlinearity
 from benchmark.networks.mlp import MLP
 
-ACTIVATIONS = ["relu", "tanh", "sigmoid", "elu", "linear"]
+ACTIVATIONS = ["relu", "tanh", "sigmoid", "elu", "linear", "leaky_relu", "hard_tanh"]
 generator = torch.Generator().manual_seed(0)
 x = torch.randn(5, 2, 8, 8, generator=generator, dtype=torch.float64)
 
@@ -35,6 +35,13 @@ def test_pooling_first_gives_the_same_activity_and_the_same_update(activation):
     ours = torch.autograd.grad((delta * block(x)).sum(), block.synapse.weight)
     theirs = torch.autograd.grad((delta * textbook).sum(), block.synapse.weight)
     torch.testing.assert_close(ours, theirs)
+
+
+def test_an_activation_that_falls_comes_before_pooling():
+    block = pooled("gelu")
+    textbook = block.pool(block.activation(block.synapse(x)))
+    torch.testing.assert_close(block(x), textbook)
+    torch.testing.assert_close(encode(block, x)[0], textbook)
 
 
 def test_elu_is_the_same_with_and_without_a_gradient():
