@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun robust leaderboard plots costs perf tune evolve audit list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots costs perf tune evolve audit list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -51,6 +51,9 @@ rerun: setup  ## train the row and seed of RECORD=results/records/x.json again, 
 robust: setup  ## attack the recorded runs of ALGO or on DATASET: results/robustness/ (AGAIN=1, RECORD=)
 	@$(BENCH) robust $(call option,RECORD,--record) $(call option,ALGO,--algorithm) \
 	  $(call option,DATASET,--dataset) $(call option,NETWORK,--network) $(if $(AGAIN),--again) $(ARGS)
+
+fantasies: setup  ## draw recorded Boltzmann machines: results/boltzmann/ (RECORD=)
+	@$(BENCH) fantasies $(call option,RECORD,--record) $(ARGS)
 
 leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md

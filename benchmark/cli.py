@@ -21,6 +21,7 @@ commands:
   table        train what a paper's tables lack, and print them beside the published numbers
   rerun        train a record's row and seed again: equal bits, equal within noise, or different
   robust       attack recorded runs: accuracy under attacks and corruptions
+  fantasies    draw recorded Boltzmann machines: filters, samples; free energies
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
   tune         search an algorithm's metaparameters on the validation split
@@ -245,6 +246,24 @@ def robust(args: list[str]) -> None:
         print(path)
 
 
+def fantasies(args: list[str]) -> None:
+    """Draw recorded Boltzmann machines into results/boltzmann/: filters, samples, free energies.
+
+    Where to run is an option (--data.root DIR, --machine.accelerator gpu).
+    """
+    parser = _Parser(prog="python -m benchmark fantasies", description=fantasies.__doc__)
+    parser.add_argument("--record", type=Path, action="extend", nargs="+", default=[])
+    parser.add_argument(
+        "--retrain", action="store_true", help="train again the runs whose weights are gone"
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front, rest = parser.parse_known_args(args)
+    from benchmark.suite.run.fantasies import fantasies as draw
+
+    for path in draw(front.results, front.record, front.retrain, rest):
+        print(path)
+
+
 def leaderboard(args: list[str]) -> None:
     """Boards and papers' tables from the records."""
     from benchmark.suite.tables import (
@@ -410,6 +429,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "table": table,
     "rerun": rerun,
     "robust": robust,
+    "fantasies": fantasies,
     "leaderboard": leaderboard,
     "plots": plots,
     "tune": tune,

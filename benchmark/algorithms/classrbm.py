@@ -77,10 +77,21 @@ class ClassRBM(Boltzmann):
         """F(y, v) = -log sum_h exp(-E(y, v, h)), ``[N]``; ``y`` are class numbers."""
         return -(v @ self.top.b) - self.scores(v).gather(1, y.unsqueeze(1)).squeeze(1)
 
+    def energy_of(self, k: int, v: Tensor) -> Tensor:
+        """Of the topmost machine F(v) = -log sum_y exp(-F(y, v)), ``[N]``."""
+        if k < len(self.machines) - 1:
+            return super().energy_of(k, v)
+        return -(v @ self.top.b) - self.scores(v).logsumexp(1)
+
+    def fantasies(self, v: Tensor, y: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+        """With one machine, images and classes are sampled together."""
+        whole = len(self.machines) == 1
+        return self.gibbs(v, y, rounds) if whole else super().fantasies(v, y, rounds)
+
     @torch.no_grad()
-    def gibbs(self, v: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """v and y after some rounds (v, y) -> h -> (v, y) of sampling."""
-        for _ in range(self.steps):
+    def gibbs(self, v: Tensor, y: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+        """v and y after rounds (v, y) -> h -> (v, y) of sampling."""
+        for _ in range(rounds):
             h = bernoulli(
                 torch.sigmoid(self.top.block.affine(v) + self.label.weight[y]), self.noise
             )
@@ -100,7 +111,7 @@ class ClassRBM(Boltzmann):
             objective = objective + self.sparsity / self.optim.lr * c.sum()
             if self.generative:
                 F_data = self.free_energy(v, y).mean()
-                F_samples = self.free_energy(*self.gibbs(v, y)).mean()
+                F_samples = self.free_energy(*self.gibbs(v, y, self.steps)).mean()
                 objective = objective + self.generative * (F_data - F_samples)
         return Credit(objective, logits)
 

@@ -92,6 +92,14 @@ class Boltzmann(Algorithm):
         """None: machines follow likelihoods of their own, none of them the task loss."""
         return None
 
+    def energy_of(self, k: int, v: Tensor) -> Tensor:
+        """F(v) = -log sum_h exp(-E(v, h)) of machine ``k``, ``[N]``."""
+        return self.machines[k].free_energy(v)
+
+    def fantasies(self, v: Tensor, y: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+        """Patterns of the lowest machine and classes, after rounds of sampling from v and y."""
+        return self.machines[0].gibbs(v, rounds, self.noise), y
+
     @torch.no_grad()
     def measurements(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Each machine's mean squared error of reconstruction, and its mean free energy."""
@@ -99,6 +107,6 @@ class Boltzmann(Algorithm):
         for k, machine in enumerate(self.machines):
             h = machine.hidden(v)
             found[f"reconstruction/blocks.{k}"] = (machine.visible(h) - v).square().mean().double()
-            found[f"free_energy/blocks.{k}"] = machine.free_energy(v).mean().double()
+            found[f"free_energy/blocks.{k}"] = self.energy_of(k, v).mean().double()
             v = h
         return found

@@ -1,4 +1,4 @@
-"""A recorded run at rest: the weights that its training ended with, and its test images."""
+"""A recorded run at rest: the weights that its training ended with, and its images."""
 
 from __future__ import annotations
 
@@ -54,6 +54,16 @@ class Missing(UserError):
 def at_rest(record: Record, place: Place) -> tuple[Any, Images]:
     """A record's algorithm with the weights that its training ended with, and its test images.
 
+    Raises:
+        Missing: see :func:`trained`.
+    """
+    algorithm, data = trained(record, place)
+    return algorithm, test_images(data, place.images, algorithm.device)
+
+
+def trained(record: Record, place: Place) -> tuple[Any, Any]:
+    """A record's algorithm with the weights that its training ended with, and its data.
+
     They come from the run's checkpoint; where that is gone, from training the row again.
 
     Raises:
@@ -74,8 +84,7 @@ def at_rest(record: Record, place: Place) -> tuple[Any, Images]:
     if row.precision == "64-true":
         algorithm = algorithm.double()
     _load(algorithm, row, record, machine, place)
-    device = torch.device("cuda" if machine.uses_gpu else "cpu")
-    return algorithm.to(device), test_images(data, place.images, device)
+    return algorithm.to("cuda" if machine.uses_gpu else "cpu"), data
 
 
 def _load(algorithm: Any, row: Row, record: Record, machine: Machine, place: Place) -> None:
