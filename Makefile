@@ -11,7 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots costs perf tune evolve audit list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots costs scale perf tune evolve audit list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -63,6 +63,9 @@ plots: setup  ## learning curves, alignment angles, accuracy against cost: resul
 
 costs: setup  ## count FLOPs, passes and memory of all recorded rows: results/costs.md (AGAIN=1)
 	@$(BENCH) costs $(if $(AGAIN),--again) $(ARGS)
+
+scale: setup  ## ImageNet on nodes of GPUs, on paper: results/scale.md (ROOT= of JPEGs)
+	@$(BENCH) scale $(call option,ROOT,--root) $(ARGS)
 
 perf: setup  ## time our training steps against bare PyTorch loops
 	@$(BENCH) perf $(ARGS)

@@ -27,6 +27,7 @@ commands:
   tune         search an algorithm's metaparameters on the validation split
   evolve       search for a network that solves a task: es, ga, neat on xor, cart_pole, double_pole
   costs        count what a step of each recorded row does and holds: FLOPs, passes, memory
+  scale        what ImageNet rows would take on nodes of GPUs, from what is measured here
   perf         time our training steps against bare PyTorch loops
   migrate      give records of an earlier version this version's row identities
   audit        what each rule really is: angle to backprop, is it backprop, products, passes
@@ -383,6 +384,22 @@ def costs(args: list[str]) -> None:
     print(f"{front.results}/costs.md, costs.csv: {rows} rows, {new} counted now")
 
 
+def scale(args: list[str]) -> None:
+    """What ImageNet rows would take on nodes of GPUs: <results>/scale.md.
+
+    Decoding and the exchange of gradients are measured here, operations are counted.
+    """
+    parser = _Parser(prog="python -m benchmark scale", description=scale.__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="train/<class>/* of JPEGs, val/")
+    parser.add_argument("--tflops", type=float, default=35.0, help="that a GPU sustains, assumed")
+    parser.add_argument("--link", type=float, default=100.0, help="GB/s between GPUs, assumed")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    front = parser.parse_args(args)
+    from benchmark.suite.perf.scale import scale as measured
+
+    print(measured(front.results, front.root, front.tflops, front.link))
+
+
 def audit(args: list[str]) -> None:
     """Audit rules, print what was found and write it to <results>/audit.csv."""
     parser = _Parser(prog="python -m benchmark audit", description=audit.__doc__)
@@ -435,6 +452,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "tune": tune,
     "evolve": evolve,
     "costs": costs,
+    "scale": scale,
     "perf": perf,
     "migrate": migrate,
     "theory": theory,

@@ -103,6 +103,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmark.suite.run.rerun.run", recorded_run)
     monkeypatch.setattr("benchmark.suite.run.robust.measure", attacked)
     monkeypatch.setattr("benchmark.suite.run.fantasies.fantasies", lambda *_: [])
+    monkeypatch.setattr("benchmark.suite.perf.scale.scale", lambda *_: "")
     solved = {"seed": 0, "solved": True, "generations": 1, "evaluations": 1, "seconds": 0}
     monkeypatch.setattr("benchmark.suite.evolve.run.solve", lambda *_: solved)
     monkeypatch.setattr("benchmark.suite.perf.steps.measure", lambda *_: dict.fromkeys(
