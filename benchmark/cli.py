@@ -24,6 +24,7 @@ commands:
   fantasies    draw recorded Boltzmann machines: filters, samples; free energies
   leaderboard  make the tables in results/ from the records
   plots        draw learning curves, alignment angles and cost into results/plots/
+  page         write all tables and drawings as web pages: results/page/index.html
   tune         search an algorithm's metaparameters on the validation split
   evolve       search for a network that solves a task: es, ga, neat on xor, cart_pole, double_pole
   costs        count what a step of each recorded row does and holds: FLOPs, passes, memory
@@ -300,6 +301,16 @@ def plots(args: list[str]) -> None:
         print(path)
 
 
+def page(args: list[str]) -> None:
+    """All tables and drawings as web pages, from the records: <results>/page/index.html."""
+    from benchmark.suite.tables.page import write_page
+
+    parser = _Parser(prog="python -m benchmark page", description=page.__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    results = parser.parse_args(args).results
+    print(f"{results}/page/index.html: {write_page(results)} pages")
+
+
 def tune(args: list[str]) -> None:
     """Search metaparameters with TPE on the validation split; the same command resumes a search.
 
@@ -439,7 +450,7 @@ def names(args: list[str]) -> None:
             print(f"  {name:14} {entry.value} ({entry.dist.name if entry.dist else 'installed'})")
 
 
-TORCHLESS = ("leaderboard", "plots")
+TORCHLESS = ("leaderboard", "plots", "page")
 
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "bench": bench,
@@ -449,6 +460,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "fantasies": fantasies,
     "leaderboard": leaderboard,
     "plots": plots,
+    "page": page,
     "tune": tune,
     "evolve": evolve,
     "costs": costs,

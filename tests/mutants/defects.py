@@ -269,7 +269,7 @@ DEFECTS = [
         "\"noise\", self._generation", "\"noise\", 0", "evolve/test_searches.py",
     ),
     Defect(
-        "means that leave out how many failed", "suite/evolve/tally.py",
+        "means that leave out how many failed", "suite/tables/tally.py",
         "{len(solved)} of {len(runs)}", "{len(solved)} of {len(solved)}",
         "evolve/test_searches.py",
     ),

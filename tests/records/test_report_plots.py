@@ -4,7 +4,7 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.suite.records import records
-from benchmark.suite.tables import learning, plots, write_plots
+from benchmark.suite.tables import looks, series, write_plots
 from tests.records.conftest import identified
 
 PNG = b"\x89PNG\r\n"
@@ -46,7 +46,7 @@ def test_without_records_nothing_is_drawn(tmp_path):
 
 def test_the_curve_is_over_the_seeds_that_finished(record):
     lost = record(seed=1, status="diverged")
-    curve = plots._curve([record(), lost], "val_acc")
+    curve = series.curve([record(), lost], "val_acc")
     assert curve.to_dict() == {0: {1: 96.0, 2: 98.1}}
 
 
@@ -57,7 +57,7 @@ def test_measurements_are_by_quantity_and_layer_over_the_seeds_that_finished(rec
         "update/b": [[0, None]],
     }
     lost = record(seed=2, status="diverged", alignment=angles)
-    tables = learning.measurements([record(alignment=angles), record(seed=1), lost])
+    tables = series.measurements([record(alignment=angles), record(seed=1), lost])
     assert list(tables) == ["update", "norm_ratio"]
     assert tables["update"]["a"].to_dict() == {0: {0: 90.0, 2: 60.0}}
     assert tables["update"]["b"].isna().all(axis=None)
@@ -65,14 +65,14 @@ def test_measurements_are_by_quantity_and_layer_over_the_seeds_that_finished(rec
 
 def test_layers_stand_in_the_order_of_the_network():
     lists = [["1", "2", "3"], ["input", "1", "3", "4"], ["2"]]
-    assert learning._in_order(lists) == ["input", "1", "2", "3", "4"]
-    some = learning._some([str(k) for k in range(57)])
-    assert len(some) == learning.LEGEND and some[0] == "0" and some[-1] == "56"
-    assert learning._some(["only"]) == ["only"] and learning._some([]) == []
+    assert series.in_order(lists) == ["input", "1", "2", "3", "4"]
+    some = series.some([str(k) for k in range(57)])
+    assert len(some) == series.LEGEND and some[0] == "0" and some[-1] == "56"
+    assert series.some(["only"]) == ["only"] and series.some([]) == []
 
 
 def test_labels_keep_their_distance_and_move_little():
-    assert plots._spread([0.1, 0.5, 0.9], 0.1) == pytest.approx([0.1, 0.5, 0.9])
-    assert plots._spread([0.5, 0.5, 0.5], 0.1) == pytest.approx([0.4, 0.5, 0.6])
-    assert plots._spread([0.98, 0.99], 0.1) == pytest.approx([0.9, 1.0])
-    assert plots._spread([0.0, 0.01], 0.1) == pytest.approx([0.0, 0.1])
+    assert looks.spread([0.1, 0.5, 0.9], 0.1) == pytest.approx([0.1, 0.5, 0.9])
+    assert looks.spread([0.5, 0.5, 0.5], 0.1) == pytest.approx([0.4, 0.5, 0.6])
+    assert looks.spread([0.98, 0.99], 0.1) == pytest.approx([0.9, 1.0])
+    assert looks.spread([0.0, 0.01], 0.1) == pytest.approx([0.0, 0.1])

@@ -19,7 +19,7 @@ from benchmark.options import check
 from benchmark.registry import nearest
 from benchmark.streams import stream
 from benchmark.suite.evolve.solve import Search, solve
-from benchmark.suite.evolve.tally import FOLDER, write_table
+from benchmark.suite.tables.tally import FOLDER, write_table
 from benchmark.suite.evolve.weights import Weights
 from benchmark.suite.records import published
 from benchmark.suite.records.files import write_atomically

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmark.errors import UserError, unwritable
@@ -30,6 +32,43 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error, "; nothing was written") from error
+
+
+def write_folder(path: Path, files: Iterable[tuple[str, str]], mark: str) -> int:
+    """Write a generated folder anew: all of its files, or none; what it held before is gone.
+
+    Args:
+        path: the folder.
+        files: names below it, and their text.
+        mark: the file that tells a generated folder from another, which is left alone.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        UserError: the folder holds something else, or the disk is full or cannot be written;
+            nothing is left behind, and the folder is as it was.
+    """
+    if path.exists() and not (path / mark).is_file():
+        raise UserError(f"{path} is no folder of generated pages: move it away")
+    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("part", "old"))
+    n = 0
+    try:
+        try:
+            for n, (name, content) in enumerate(files, 1):
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                (part / name).write_bytes(content.encode())
+            if path.exists():
+                path.rename(old)
+            part.rename(path)
+        finally:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            for rest in (part, old):
+                shutil.rmtree(rest, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(path, error, "; nothing was written") from error
+    return n
 
 
 def replace_between(path: Path, name: str, content: str) -> None:

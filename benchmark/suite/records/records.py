@@ -27,7 +27,12 @@ def load(results: Path, *, earlier: bool = False) -> list[Record]:
     Raises:
         UserError: a record is broken (the file is named), or two files hold the same run.
     """
-    records: list[Record] = []
+    return list(located(results).values())
+
+
+def located(results: Path) -> dict[Path, Record]:
+    """As :func:`load`, each under its file."""
+    records: dict[Path, Record] = {}
     files: dict[tuple[str, int], Path] = {}
     for path in sorted((results / "records").glob("*.json")):
         record = read(path, earlier=earlier)
@@ -35,7 +40,7 @@ def load(results: Path, *, earlier: bool = False) -> list[Record]:
         if run in files:
             raise UserError(f"{path} and {files[run]} hold the same run: remove one of them")
         files[run] = path
-        records.append(record)
+        records[path] = record
     return records
 
 

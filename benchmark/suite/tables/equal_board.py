@@ -72,14 +72,8 @@ def write_equal(results: Path, only: str | None = None) -> str:
     Raises:
         UserError: a study or a record is faulty, or a file cannot be written.
     """
-    tables: dict[tuple[str, bool], list[Line]] = {}
-    for line in sorted(lines(studies.load(results), load(results)), key=_order):
-        tables.setdefault(line.table, []).append(line)
     rows, pages = [], {}
-    for (dataset, conv), rules in tables.items():
-        cells = [
-            _cells(rule, *compared) for rule, compared in zip(rules, _compare(rules), strict=True)
-        ]
+    for (dataset, conv), (rules, cells) in tables(studies.load(results), load(results)).items():
         rows += cells
         name = f"{dataset}-conv" if conv else dataset
         pages[name] = f"## {markdown(dataset)}, {TITLES[conv]}\n\n{_page(rules, cells)}\n"
@@ -90,6 +84,19 @@ def write_equal(results: Path, only: str | None = None) -> str:
     write_atomically(results / "tables" / "equal.csv", file.getvalue())
     write_atomically(results / "tables" / "equal.md", "\n".join([TEXT, *pages.values()]))
     return "\n".join(page for name, page in pages.items() if only in (None, name))
+
+
+def tables(
+    board: Iterable[studies.Study], records: Iterable[Record]
+) -> dict[tuple[str, bool], tuple[list[Line], list[dict[str, str]]]]:
+    """Data set, and whether the network is convolutional -> the rules, and their COLUMNS."""
+    found: dict[tuple[str, bool], list[Line]] = {}
+    for line in sorted(lines(board, records), key=_order):
+        found.setdefault(line.table, []).append(line)
+    return {
+        key: (rules, [_cells(rule, *c) for rule, c in zip(rules, _compare(rules), strict=True)])
+        for key, rules in found.items()
+    }
 
 
 def lines(board: Iterable[studies.Study], records: Iterable[Record]) -> Iterable[Line]:

@@ -32,7 +32,7 @@ MEASURES = [
 ]  # fmt: skip
 
 
-def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
+def leaderboard(records: Iterable[Record], *, fits: bool = True) -> pd.DataFrame:
     """One line per row (dataset, network, algorithm, variant, epochs and all other options).
 
     Accuracies are percent at the last epoch, averaged over the seeds that did not fail; ``n_seeds``
@@ -42,7 +42,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     from the one with the best validation accuracy, paired by seed; ``diff_bp_ci95`` is the half
     width of its 95 % interval. ``seconds`` is the training time of one seed. A published error
     stands as the accuracy 100 - error. ``diff_published`` is given only where the row was trained
-    for the published epochs or those are not known. ``slowness`` is in epochs, see there.
+    for the published epochs or those are not known. ``slowness`` is in epochs, see there; it takes
+    most of the time, and is left empty without ``fits``.
 
     Raises:
         UserError: records of one row disagree on the dataset, or a published cell is unknown.
@@ -51,7 +52,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     labels = network_labels(group[0] for group in rows.values())
     baselines = _baselines(rows.values())
     frame = pd.DataFrame(
-        [_line(group, labels, baselines) for group in rows.values()], columns=COLUMNS
+        [_line(group, labels, baselines, fits) for group in rows.values()], columns=COLUMNS
     )
     frame[MEASURES] = frame[MEASURES].astype(float)
     counts = ["published_epochs", "hidden_layers"]
@@ -63,7 +64,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def _line(
-    group: list[Record], labels: dict[str, str], baselines: dict[str, list[Record]]
+    group: list[Record], labels: dict[str, str], baselines: dict[str, list[Record]], fits: bool
 ) -> dict[str, Any]:
     row = newest(group)["row"]
     sizes = group[0]["dataset"]
@@ -92,7 +93,7 @@ def _line(
         "row_hash": group[0]["row_hash"],
         "n_failed": sum(map(failed, group)),
         "hidden_layers": hidden_layers(row["network"]),
-        "slowness": sample_mean([fit.s for fit in map(slowness, group) if fit]),
+        "slowness": sample_mean([fit.s for fit in map(slowness, group * fits) if fit]),
     }
     traits = plausibility.plausibility(row["algorithm"]["name"])
     return line | traits | _published(row, line["test_acc_mean"])

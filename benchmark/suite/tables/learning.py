@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
@@ -12,40 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from benchmark.suite.records.records import Record
-
-TITLES = {
-    "update": "update and true gradient: angle (°)",
-    "feedback": "feedback and forward weights: angle (°)",
-    "norm_ratio": "length of update / true gradient",
-}
-LEGEND = 12  # layers named at most
-
-Layers = Mapping[str, pd.DataFrame]
-
-
-def measurements(group: Iterable[Record]) -> dict[str, Layers]:
-    """Quantity -> layer -> epoch x seed table, of the seeds that finished.
-
-    A record calls its measurements ``<quantity>/<layer>``, layers from input to output.
-    """
-    runs: dict[str, dict[str, dict[int, dict[int, float]]]] = {name: {} for name in TITLES}
-    for record in group:
-        if record["status"] == "ok":
-            for name, points in (record.get("alignment") or {}).items():
-                quantity, _, layer = name.partition("/")
-                seeds = runs.setdefault(quantity, {}).setdefault(layer, {})
-                seeds[record["seed"]] = dict(points)
-    return {
-        quantity: tables
-        for quantity, layers in runs.items()
-        if (tables := {layer: _table(seeds) for layer, seeds in layers.items()})
-    }
-
-
-def _table(seeds: dict[int, dict[int, float]]) -> pd.DataFrame:
-    return pd.DataFrame(seeds, dtype=float).sort_index()
-
+from benchmark.suite.tables.series import QUANTITIES, Layers, in_order, some
 
 def alignment_figure(
     title: str, train: pd.DataFrame, val: pd.DataFrame, tables: Mapping[str, Layers]
@@ -64,12 +31,12 @@ def alignment_figure(
     axes = figure.subplots(panels // columns, columns, squeeze=False).flat
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     _learning(next(axes), train, val)
-    layers = _in_order(list(table) for table in tables.values())
+    layers = in_order(list(table) for table in tables.values())
     shades = matplotlib.colormaps["viridis"]
     colors = {layer: shades(0.92 * k / max(1, len(layers) - 1)) for k, layer in enumerate(layers)}
     for quantity, by_layer in tables.items():
         ax = next(axes)
-        ax.set_title(TITLES.get(quantity, quantity.replace("_", " ")))
+        ax.set_title(QUANTITIES.get(quantity, quantity.replace("_", " ")))
         for layer, table in by_layer.items():
             _band(ax, table, colors[layer])
         if quantity in ("update", "feedback"):
@@ -78,31 +45,11 @@ def alignment_figure(
             _ratios(ax, by_layer)
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles = [Line2D([], [], color=colors[layer], linewidth=2) for layer in _some(layers)]
+    handles = [Line2D([], [], color=colors[layer], linewidth=2) for layer in some(layers)]
     figure.legend(
-        handles, _some(layers), loc="outside right center", frameon=False, title="layer", fontsize=9
+        handles, some(layers), loc="outside right center", frameon=False, title="layer", fontsize=9
     )
     return figure
-
-
-def _in_order(lists: Iterable[list[str]]) -> list[str]:
-    """All layers once, input first, whichever of the lists name them."""
-    merged: list[str] = []
-    for names in lists:
-        at = 0
-        for name in names:
-            if name in merged:
-                at = merged.index(name) + 1
-            else:
-                merged.insert(at, name)
-                at += 1
-    return merged
-
-
-def _some(layers: Sequence[str]) -> list[str]:
-    """At most LEGEND of the layers, evenly, with the first and the last."""
-    n = min(LEGEND, len(layers))
-    return [layers[round(k * (len(layers) - 1) / max(1, n - 1))] for k in range(n)]
 
 
 def _learning(ax: Axes, train: pd.DataFrame, val: pd.DataFrame) -> None:

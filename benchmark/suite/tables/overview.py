@@ -8,6 +8,7 @@ from benchmark.suite.tables.cells import VERDICTS
 from benchmark.suite.tables.markup import markdown, markdown_table
 
 ENOUGH = 3  # seeds
+COUNTS = ("cells", *VERDICTS, "at budget")
 
 INTRO = f"""\
 Published cells by verdict; a paper's page says how they are reached. **at budget** counts the cells
@@ -39,15 +40,20 @@ def _table(titles: Mapping[str, str], lines: Sequence[Line], link: str) -> str:
     rows = []
     for paper, title in titles.items():
         own = [line for line in lines if line["paper"] == paper]
-        rows.append([f"[{markdown(title)}]({link.format(paper)})", *_counts(own)])
-    rows.append(["**all**", *_counts(lines)])
-    return markdown_table(["paper", "cells", *VERDICTS, "at budget"], rows)
+        rows.append([f"[{markdown(title)}]({link.format(paper)})", *_texts(own)])
+    rows.append(["**all**", *_texts(lines)])
+    return markdown_table(["paper", *COUNTS], rows)
 
 
-def _counts(lines: Sequence[Line]) -> list[str]:
+def counts(lines: Sequence[Line]) -> dict[str, int]:
+    """How many of these lines of ``cells.csv`` there are, by COUNTS."""
     verdicts = [line["verdict"] for line in lines]
     at_budget = sum(map(_at_budget, lines))
-    return [str(n) for n in (len(lines), *map(verdicts.count, VERDICTS), at_budget)]
+    return dict(zip(COUNTS, (len(lines), *map(verdicts.count, VERDICTS), at_budget), strict=True))
+
+
+def _texts(lines: Sequence[Line]) -> list[str]:
+    return [str(n) for n in counts(lines).values()]
 
 
 def _at_budget(line: Line) -> bool:

@@ -51,3 +51,8 @@ def plausibility(algorithm: str) -> dict[str, str]:
     """The COLUMNS of a rule; empty for one that is not registered."""
     line = _read().get(algorithm, {})
     return {column: line.get(column, "") for column in COLUMNS}
+
+
+def families() -> dict[str, str]:
+    """Registered rule -> its family, in the order of the registry."""
+    return {name: line.get("family", "") for name, line in _read().items()}

@@ -16,7 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from benchmark.suite.records.records import Record, slug
 from benchmark.suite.tables.leaderboard import leaderboard
-from benchmark.suite.tables.learning import alignment_figure, measurements
+from benchmark.suite.tables.learning import alignment_figure
+from benchmark.suite.tables.looks import COLORS, DASHES, looks, spread
+from benchmark.suite.tables.series import curve, measurements
 from benchmark.suite.tables.slowness import Fit, slowness
 
 # Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
@@ -54,7 +56,7 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         for epochs in sorted(set(lines["epochs"].astype(int))):
             same = {name: rows[name] for name in lines.loc[lines["epochs"] == epochs, "name"]}
             budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
-            if any(_curve(group, "val_acc").size for group in same.values()):
+            if any(curve(group, "val_acc").size for group in same.values()):
                 figure = _learning_curves(f"{title}, {budget}", same)
                 yield f"curves-{stem}-{slug(budget)}", _png(figure)
             fits = {name: [*filter(None, map(slowness, group))] for name, group in same.items()}
@@ -68,7 +70,7 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
         for row_hash, name in names.items():
             group = by_row[row_hash]
             if tables := measurements(group):
-                curves = _curve(group, "train_acc"), _curve(group, "val_acc")
+                curves = curve(group, "train_acc"), curve(group, "val_acc")
                 figure = alignment_figure(f"{title}, {name}", *curves, tables)
                 yield f"alignment-{stem}-{slug(name)}-{row_hash}", _png(figure)
 
@@ -79,7 +81,7 @@ def _learning_curves(title: str, rows: Rows) -> Figure:
     ends: dict[str, tuple[float, float]] = {}
     lowest, highest = 100.0, 0.0
     for name, group in rows.items():
-        error = 100 - _curve(group, "val_acc")
+        error = 100 - curve(group, "val_acc")
         if error.empty:
             continue
         color, dash = styles[name]
@@ -113,7 +115,7 @@ def _slowness(title: str, rows: Rows, fits: Mapping[str, list[Fit]]) -> Figure:
     for name, of_seeds in fits.items():
         color, dash = styles[name]
         first, last = of_seeds[0], min(fit.last for fit in of_seeds)
-        points = _curve(rows[name], first.curve).mean(axis=1).loc[:last]
+        points = curve(rows[name], first.curve).mean(axis=1).loc[:last]
         ax.plot(points.index, points, color=color, marker=".", markersize=4, linestyle="none")
         epochs = np.linspace(0, last, 200)
         ax.plot(epochs, np.mean([f.at(epochs) for f in of_seeds], 0), color=color, linestyle=dash)
@@ -162,16 +164,6 @@ def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
     return figure
 
 
-def _curve(group: Iterable[Record], name: str) -> pd.DataFrame:
-    """Epoch x seed table of a curve's column, of the seeds that finished."""
-    seeds = {
-        r["seed"]: {p["epoch"]: p[name] for p in r["curve"] if p.get(name) is not None}
-        for r in group
-        if r["status"] == "ok"
-    }
-    return pd.DataFrame(seeds, dtype=float).dropna(axis=1, how="all").sort_index()
-
-
 def _names(frame: pd.DataFrame) -> pd.Series:
     """A name for each line, unique within its dataset and network."""
     variant = frame["variant"].map(lambda text: f" ({text})" if text else "")
@@ -196,7 +188,7 @@ def _label_ends(
     heights = {name: tuple(to_axes.transform(end)) for name, end in ends.items()}
     order = sorted(ends, key=lambda n: heights[n][1])
     gap = min(0.04, 1 / max(1, len(order) - 1))
-    places = _spread([heights[name][1] for name in order], gap)
+    places = spread([heights[name][1] for name in order], gap)
     for name, place in zip(order, places, strict=True):
         color, dash = styles[name]
         ax.annotate(
@@ -208,24 +200,6 @@ def _label_ends(
                 "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0,
             },
         )  # fmt: skip
-
-
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Ascending heights in 0..1, moved as little as possible to stand ``gap`` apart.
-
-    Without the gaps, height_i - i gap, the places only need to ascend: neighbors that do not are
-    pooled at their mean.
-    """
-    pools: list[tuple[float, int]] = []
-    for i, height in enumerate(heights):
-        mean, size = height - i * gap, 1
-        while pools and pools[-1][0] > mean:
-            other, n = pools.pop()
-            mean, size = (mean * size + other * n) / (size + n), size + n
-        pools.append((mean, size))
-    highest = 1 - gap * (len(heights) - 1)
-    flat = [min(max(mean, 0), highest) for mean, size in pools for _ in range(size)]
-    return [place + i * gap for i, place in enumerate(flat)]
 
 
 def _figure(title: str) -> tuple[Figure, Axes]:

@@ -65,12 +65,18 @@ def to_markdown(rows: Iterable[Attacked]) -> str:
 
 
 def _table(group: Sequence[Attacked]) -> str:
+    header, lines = table(group)
+    return markdown_table([markdown(text) for text in header], lines)
+
+
+def table(group: Sequence[Attacked]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines, as text: a line for each attack, a column for each row."""
     header = ["attack", "follows", *(_label(row, group) for row in group)]
     lines = [
         [_attack(way), WORDS.get(followed(way), followed(way)), *(_cell(row, way) for row in group)]
         for way in in_order(way for row in group for way in row.acc)
     ]
-    return markdown_table(header, lines)
+    return header, lines
 
 
 def _label(row: Attacked, group: Sequence[Attacked]) -> str:
@@ -81,7 +87,7 @@ def _label(row: Attacked, group: Sequence[Attacked]) -> str:
         unique = row.variant and twins.count(row.variant) == 1
         name = f"{name} ({row.variant if unique else row.record['row_hash']})"
     failures = f", {row.n_failed} failed" if row.n_failed else ""
-    return markdown(f"{name} ({row.n_seeds}{failures})")
+    return f"{name} ({row.n_seeds}{failures})"
 
 
 def _attack(way: Way) -> str:

@@ -15,6 +15,7 @@ from benchmark.suite.records.reading import read_json
 
 FOLDER = "evolve"  # of the results
 COUNTS = ("generations", "evaluations", "hidden_nodes")
+HEADS = ("task", "algorithm", "solved", *(count.replace("_", " ") for count in COUNTS))
 HEAD = """\
 Runs that solve a task, and what it took them: mean ± standard deviation (median) over those runs.
 An evaluation is one network judged; whole generations are counted. Published means stand below in
@@ -24,24 +25,32 @@ brackets, † where one could not be checked against its source.
 
 def write_table(results: Path) -> str:
     """Write ``evolve/table.md`` from all records; returns it."""
-    records = [read_json(path, "record") for path in sorted((results / FOLDER).glob("*.json"))]
-    text = table(records)
+    text = table(load(results))
     write_atomically(results / FOLDER / "table.md", f"# Evolution on tasks\n\n{HEAD}\n{text}\n")
     return text
 
 
+def load(results: Path) -> list[Mapping[str, Any]]:
+    """The records of all searches, in the order of their file names."""
+    return [read_json(path, "record") for path in sorted((results / FOLDER).glob("*.json"))]
+
+
 def table(records: Iterable[Mapping[str, Any]]) -> str:
     """A line for each record, and one for each paper that it is compared with."""
-    lines = []
+    return tabulate(lines(records), HEADS, tablefmt="pipe", disable_numparse=True)
+
+
+def lines(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """The same under HEADS."""
+    found = []
     for record in records:
         runs, settings = record["runs"], record["settings"]
         solved = [run for run in runs if run["solved"]]
         counts = [_spread([run[count] for run in solved if count in run]) for count in COUNTS]
         name = settings["algorithm"]["name"]
-        lines.append([settings["task"], name, f"{len(solved)} of {len(runs)}", *counts])
-        lines += _published(record["cells"])
-    heads = ["task", "algorithm", "solved", *(count.replace("_", " ") for count in COUNTS)]
-    return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
+        found.append([settings["task"], name, f"{len(solved)} of {len(runs)}", *counts])
+        found += _published(record["cells"])
+    return found
 
 
 def _spread(values: list[float]) -> str:

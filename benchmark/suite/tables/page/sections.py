@@ -1,0 +1,138 @@
+"""What stands on a page of its own where it was measured: equal budgets, attacks, audit, tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.suite.records import robustness, studies
+from benchmark.suite.records.reading import read_csv
+from benchmark.suite.records.records import Record
+from benchmark.suite.tables import equal_board, robustness_board, robustness_page, tally
+from benchmark.suite.tables.page.rulebook import rules
+from benchmark.suite.tables.page.runs import Row
+from benchmark.suite.tables.page.table import Cell, Column, Table
+
+TEXT_OF_AUDIT = ("algorithm", "family", "teacher", "transport", "feedback", "is_backprop")
+EQUAL = (
+    "Every rule had the same number of trials of a search on validation images; then its best "
+    "setting was trained with the seeds counted here. minus bp: the mean of the differences seed "
+    "by seed, with half of its 95 % interval; p by Holm over the rules of one table."
+)
+ATTACKS = (
+    "Accuracy in percent on test images spread evenly over the test set, mean ± sample standard "
+    "deviation over the seeds. What withstands PGD through a rule's own feedback, but not through "
+    "the true gradient, is gradient masking and no robustness."
+)
+AUDIT = (
+    "angle: to the true gradient, in degrees, at the start, the middle and the end of a small run; "
+    "is backprop: whether a step's update is that of backprop; products, passes and stored: work "
+    "and memory of a step beside backprop's."
+)
+
+
+class Section(NamedTuple):
+    """A page: its file, its title, and tables under headings with a note each."""
+
+    file: str
+    title: str
+    texts: Sequence[str]
+    tables: Sequence[tuple[str, str, Table]]
+    command: str
+    filters: bool = False
+
+
+def sections(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> list[Section]:
+    """Those that have something to show.
+
+    Raises:
+        UserError: a file that they are read from is broken.
+    """
+    found = [_equal(results, records), _attacks(results, records, rows), _audit(results)]
+    return [section for section in [*found, _evolution(results)] if section.tables]
+
+
+def audit(results: Path, rule: str = "") -> Table:
+    """``audit.csv``, all or of one rule; empty where there is none."""
+    path = results / "audit.csv"
+    lines = read_csv(path, "the audit") if path.exists() else []
+    lines = [line for line in lines if rule in ("", line.get("algorithm", "").split(",")[0])]
+    heads = [h for h in (lines[0] if lines else {}) if not _left_out(h)]
+    columns = [Column(_words(h), number=h not in TEXT_OF_AUDIT, choice=h in TEXT_OF_AUDIT[1:])
+               for h in heads]  # fmt: skip
+    cells = [
+        [_rule(line[h]) if h == "algorithm" else _cell(line[h]) for h in heads] for line in lines
+    ]
+    return Table("audit", "What each rule really is", columns, cells)
+
+
+def _equal(results: Path, records: Iterable[Record]) -> Section:
+    tables = []
+    for (dataset, conv), (_, lines) in equal_board.tables(studies.load(results), records).items():
+        title = f"{dataset}, {equal_board.TITLES[conv]}"
+        heads = equal_board.COLUMNS[2:]
+        columns = [Column(_words(h), number=h not in ("algorithm", *heads[-4:])) for h in heads]
+        cells = [[_rule(line[heads[0]]), *(_cell(line[h]) for h in heads[1:])] for line in lines]
+        tables.append((title, "", Table(f"equal{len(tables)}", title, columns, cells)))
+    return Section("equal.html", "At equal budgets", [EQUAL], tables, "make table PAPER=equal")
+
+
+def _attacks(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
+    measured = robustness.load(results)
+    attacked = robustness_board.attacked(records, measured) if measured else []
+    tables = []
+    for (dataset, network, epochs, images), members in groupby(attacked, lambda row: row.group):
+        group = list(members)
+        heads, lines = robustness_page.table(group)
+        columns = [Column(h, number=k > 1) for k, h in enumerate(heads)]
+        links = ["", "", *(rows[a.record["row_hash"]].href for a in group)]
+        cells = [
+            [_cell(text)._replace(href=href * bool(text)) for text, href in zip(line, links)]
+            for line in lines
+        ]
+        table = Table(f"attacks{len(tables)}", f"{dataset}, {network}", columns, cells)
+        tables.append((table.caption, f"{epochs} epochs, {images} images", table))
+    return Section("robustness.html", "Under attack", [ATTACKS], tables, "make robust")
+
+
+def _audit(results: Path) -> Section:
+    table = audit(results)
+    tables = [("", "", table)] if table.rows else []
+    title = "What each rule really is"
+    return Section("audit.html", title, [AUDIT], tables, "make audit ALGO=all", filters=True)
+
+
+def _evolution(results: Path) -> Section:
+    lines = tally.lines(tally.load(results))
+    columns = [Column(head) for head in tally.HEADS]
+    cells = [[_rule(text) if k == 1 else Cell(text) for k, text in enumerate(line)]
+             for line in lines]  # fmt: skip
+    table = Table("tasks", "Searches for a network that solves a task", columns, cells)
+    command = "make evolve TASK=cart_pole ALGO=neat SEEDS=10"
+    texts = [tally.HEAD.strip()]
+    return Section("evolution.html", "Evolution on tasks", texts, [("", "", table)] * bool(lines),
+                   command)  # fmt: skip
+
+
+def _rule(text: str) -> Cell:
+    name = text.split(",")[0]
+    return Cell(text, f"rules/{name}.html" if name in rules() else "")
+
+
+def _cell(text: str) -> Cell:
+    """A text that is sorted as a number where it begins with one."""
+    try:
+        return Cell(text, value=float(text.split(" ")[0]))
+    except ValueError:
+        return Cell(text)
+
+
+def _left_out(head: str) -> bool:
+    return head in ("paper", "year", "noise", "batch", "exchange", "same_steps", "networks",
+                    "backward_pass", "second_pass", "settling")  # fmt: skip
+
+
+def _words(head: str) -> str:
+    return head.replace("algorithm", "rule").replace("_", " ")
