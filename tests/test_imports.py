@@ -34,8 +34,13 @@ BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "suite.perf": {*LIBRARY, "suite.records", "suite.rows", "suite.run"},
     "suite.theory": LIBRARY,
     "suite.evolve": {
-        *LIBRARY, "tasks", "suite.records", "suite.rows", "suite.run", "suite.tables"
-    },  # fmt: skip
+        *LIBRARY,
+        "tasks",
+        "suite.records",
+        "suite.rows",
+        "suite.run",
+        "suite.tables",
+    },
     "suite.launch": {*LIBRARY, "suite.records", "suite.rows", "suite.run", "suite.tables"},
 }
 WITHOUT = {  # room -> packages that it does without

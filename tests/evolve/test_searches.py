@@ -14,8 +14,8 @@ from benchmark.networks.mlp import MLP
 from benchmark.streams import stream
 from benchmark.suite.evolve.run import _identity
 from benchmark.suite.evolve.solve import Search, solve
-from benchmark.suite.tables.tally import table
 from benchmark.suite.evolve.weights import Perturbed, Weights
+from benchmark.suite.tables.tally import table
 from benchmark.tasks import TASKS, Task
 
 

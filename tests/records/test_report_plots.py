@@ -29,14 +29,19 @@ def test_every_group_is_drawn(tmp_path, record):
     for one in made:
         records.save(tmp_path, identified(one))
     paths = write_plots(tmp_path)
-    assert sorted(path.name for path in paths) == [
+    assert {path.suffix for path in paths} == {".png", ".svg"}
+    assert sorted(path.stem for path in paths if path.suffix == ".svg") == sorted(
+        path.stem for path in paths if path.suffix == ".png"
+    )
+    assert sorted(path.name for path in paths if path.suffix == ".png") == [
         f"alignment-mnist-mlp-1024-relu-fa-{identified(made[2])['row_hash']}.png",
         "cost-cifar10-mlp-1024-relu-test-cpu.png",
         "cost-mnist-mlp-1024-relu-gpu.png",
         "cost-mnist-mlp-1024-relu-test-cpu.png",
         "curves-mnist-mlp-1024-relu-2-epochs.png",
     ]
-    assert all(path.read_bytes().startswith(PNG) for path in paths)
+    starts = {".png": PNG, ".svg": b"<?xml"}
+    assert all(path.read_bytes().startswith(starts[path.suffix]) for path in paths)
 
 
 def test_without_records_nothing_is_drawn(tmp_path):

@@ -19,7 +19,6 @@ from benchmark.options import check
 from benchmark.registry import nearest
 from benchmark.streams import stream
 from benchmark.suite.evolve.solve import Search, solve
-from benchmark.suite.tables.tally import FOLDER, write_table
 from benchmark.suite.evolve.weights import Weights
 from benchmark.suite.records import published
 from benchmark.suite.records.files import write_atomically
@@ -29,6 +28,7 @@ from benchmark.suite.records.schema import hash_of
 from benchmark.suite.rows.identity import differing
 from benchmark.suite.rows.parse import add_options, parse, read_config, seeds_in
 from benchmark.suite.run.environment import environment, now
+from benchmark.suite.tables.tally import FOLDER, write_table
 from benchmark.tasks import TASKS, Task
 
 ON_WEIGHTS = tuple(name for name, rule in ALGORITHMS.items() if issubclass(rule, Population))

@@ -55,7 +55,8 @@ def write_folder(path: Path, files: Iterable[tuple[str, str]], mark: str) -> int
     n = 0
     try:
         try:
-            for n, (name, content) in enumerate(files, 1):
+            for name, content in files:
+                n += 1
                 (part / name).parent.mkdir(parents=True, exist_ok=True)
                 (part / name).write_bytes(content.encode())
             if path.exists():

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from benchmark.suite.tables.series import QUANTITIES, Layers, in_order, some
 
+
 def alignment_figure(
     title: str, train: pd.DataFrame, val: pd.DataFrame, tables: Mapping[str, Layers]
 ) -> Figure:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import cycle, product
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,33 +16,34 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from benchmark.suite.records.records import Record, slug
 from benchmark.suite.tables.leaderboard import leaderboard
 from benchmark.suite.tables.learning import alignment_figure
-from benchmark.suite.tables.looks import COLORS, DASHES, looks, spread
+from benchmark.suite.tables.looks import COLORS, DASHES, MARKERS, looks, spread
 from benchmark.suite.tables.series import curve, measurements
 from benchmark.suite.tables.slowness import Fit, slowness
 
-# Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-DASHES = ("-", "--", ":", "-.")
-MARKERS = ("o", "s", "^", "D")
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "figure.dpi": 130,
     "text.parse_math": False,  # a label is text, whatever it holds
+    "svg.fonttype": "none", "svg.hashsalt": "plots",  # text stays text; the same file each time
 }  # fmt: skip
+MARKS = 8  # on a line, about
 LEAST_ERROR = 0.05  # percent; where a logarithmic axis ends
 
 Rows = Mapping[str, list[Record]]
 
 
 def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
-    """(name, PNG) of every plot: for each dataset, network and budget the learning curves and their
-    slowness; for each dataset, network and device accuracy against seconds; for each row its curve
-    and its alignment where measured."""
+    """(file name, content) of every plot, as PNG and as SVG.
+
+    For each dataset, network and budget the learning curves and their slowness; for each dataset,
+    network and device accuracy against seconds; for each row its curve and its alignment where
+    measured.
+    """
     with rc_context(STYLE):
-        return list(_draw(records))
+        return [file for name, figure in _draw(records) for file in _files(name, figure)]
 
 
-def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+def _draw(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     frame = leaderboard(records)
     frame["name"] = _names(frame)
     by_row: dict[str, list[Record]] = {}
@@ -58,35 +58,36 @@ def _draw(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
             budget = f"{epochs} epochs" if epochs > 1 else "1 epoch"
             if any(curve(group, "val_acc").size for group in same.values()):
                 figure = _learning_curves(f"{title}, {budget}", same)
-                yield f"curves-{stem}-{slug(budget)}", _png(figure)
+                yield f"curves-{stem}-{slug(budget)}", figure
             fits = {name: [*filter(None, map(slowness, group))] for name, group in same.items()}
             if fits := {name: of_seeds for name, of_seeds in fits.items() if of_seeds}:
                 figure = _slowness(f"{title}, {budget}", same, fits)
-                yield f"slowness-{stem}-{slug(budget)}", _png(figure)
+                yield f"slowness-{stem}-{slug(budget)}", figure
         measured = lines[lines["test_acc_mean"].notna() & (lines["seconds"] > 0)]
         for device, on_device in measured.groupby("device"):
-            figure = _cost(f"{title}, {device}", on_device, list(rows))
-            yield f"cost-{stem}-{slug(str(device))}", _png(figure)
+            figure = _cost(f"{title}, {device}", on_device, rows)
+            yield f"cost-{stem}-{slug(str(device))}", figure
         for row_hash, name in names.items():
             group = by_row[row_hash]
             if tables := measurements(group):
                 curves = curve(group, "train_acc"), curve(group, "val_acc")
                 figure = alignment_figure(f"{title}, {name}", *curves, tables)
-                yield f"alignment-{stem}-{slug(name)}-{row_hash}", _png(figure)
+                yield f"alignment-{stem}-{slug(name)}-{row_hash}", figure
 
 
 def _learning_curves(title: str, rows: Rows) -> Figure:
     figure, ax = _figure(title)
-    styles = _styles(rows, DASHES)
+    styles = _styles(rows)
     ends: dict[str, tuple[float, float]] = {}
     lowest, highest = 100.0, 0.0
     for name, group in rows.items():
         error = 100 - curve(group, "val_acc")
         if error.empty:
             continue
-        color, dash = styles[name]
+        style, color = styles[name], styles[name]["color"]
         mean, sd = error.mean(axis=1), error.std(axis=1)
-        ax.plot(mean.index, mean, color=color, linestyle=dash, linewidth=1.6)
+        every = max(1, len(mean) // MARKS)
+        ax.plot(mean.index, mean, **style, linewidth=1.6, markersize=4, markevery=every)
         ax.fill_between(mean.index, mean - sd, mean + sd, color=color, alpha=0.15, linewidth=0)
         ends[name] = (float(mean.index[-1]), float(mean.iloc[-1]))
         lowest, highest = min(lowest, mean.min()), max(highest, mean.max())
@@ -110,15 +111,17 @@ def _learning_curves(title: str, rows: Rows) -> Figure:
 def _slowness(title: str, rows: Rows, fits: Mapping[str, list[Fit]]) -> Figure:
     """The curves as points, the fits as lines, each with its s."""
     figure, ax = _figure(title)
-    styles = _styles(rows, DASHES)
+    styles = _styles(rows)
     ends: dict[str, tuple[float, float]] = {}
     for name, of_seeds in fits.items():
-        color, dash = styles[name]
+        style = styles[name]
         first, last = of_seeds[0], min(fit.last for fit in of_seeds)
         points = curve(rows[name], first.curve).mean(axis=1).loc[:last]
-        ax.plot(points.index, points, color=color, marker=".", markersize=4, linestyle="none")
+        look = style | {"linestyle": "none", "marker": style["marker"] or "."}
+        ax.plot(points.index, points, **look, markersize=4)
         epochs = np.linspace(0, last, 200)
-        ax.plot(epochs, np.mean([f.at(epochs) for f in of_seeds], 0), color=color, linestyle=dash)
+        fitted = np.mean([f.at(epochs) for f in of_seeds], 0)
+        ax.plot(epochs, fitted, color=style["color"], linestyle=style["linestyle"])
         label = f"{name}, s = {np.mean([f.s for f in of_seeds]):.2f}"
         styles[label], ends[label] = styles[name], (last, float(first.at(last)))
     ax.set_xlim(0, max(x for x, _ in ends.values()))
@@ -129,20 +132,21 @@ def _slowness(title: str, rows: Rows, fits: Mapping[str, list[Fit]]) -> Figure:
     return figure
 
 
-def _cost(title: str, lines: pd.DataFrame, names: Sequence[str]) -> Figure:
+def _cost(title: str, lines: pd.DataFrame, rows: Rows) -> Figure:
     """Test accuracy against seconds; equal distances upwards are equal ratios of the error."""
     figure, ax = _figure(title)
-    styles = _styles(names, MARKERS)
+    styles = _styles(rows)
     columns = ["name", "seconds", "test_acc_mean", "test_acc_sd"]
     best_first = lines.sort_values("test_acc_mean", ascending=False)
     for name, seconds, accuracy, sd in zip(*(best_first[c] for c in columns), strict=True):
-        color, marker = styles[name]
+        style = styles[name]
         ax.errorbar(
             seconds,
             max(100 - accuracy, LEAST_ERROR),
             sd,
-            fmt=marker,
-            color=color,
+            fmt=style["marker"] or "o",
+            color=style["color"],
+            mfc=style["color"] if style["linestyle"] == "-" else "white",
             label=name,
             capsize=2,
             ms=6,
@@ -174,14 +178,21 @@ def _names(frame: pd.DataFrame) -> pd.Series:
     return names
 
 
-def _styles(names: Iterable[str], forms: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """(color, dash or marker) for each name; backprop is black."""
-    looks = cycle((color, form) for form, color in product(forms, COLORS))
-    return {n: ("black", forms[0]) if n.split(" ")[0] == "bp" else next(looks) for n in names}
+def _styles(rows: Rows) -> dict[str, dict[str, Any]]:
+    """Color, linestyle and marker of each name."""
+    rules = {name: group[0]["row"]["algorithm"]["name"] for name, group in rows.items()}
+    return {
+        name: {
+            "color": "black" if look.color is None else COLORS[look.color],
+            "linestyle": DASHES[look.dash],
+            "marker": MARKERS[look.marker],
+        }
+        for name, look in looks(rules).items()
+    }
 
 
 def _label_ends(
-    ax: Axes, ends: Mapping[str, tuple[float, float]], styles: Mapping[str, tuple[str, str]]
+    ax: Axes, ends: Mapping[str, tuple[float, float]], styles: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Name each line at its right end, the names moved apart where they would overlap."""
     to_axes = ax.transData + ax.transAxes.inverted()
@@ -190,7 +201,7 @@ def _label_ends(
     gap = min(0.04, 1 / max(1, len(order) - 1))
     places = spread([heights[name][1] for name in order], gap)
     for name, place in zip(order, places, strict=True):
-        color, dash = styles[name]
+        color, dash = styles[name]["color"], styles[name]["linestyle"]
         ax.annotate(
             name, heights[name], xytext=(1.06, place), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=9, color=color,
@@ -209,7 +220,8 @@ def _figure(title: str) -> tuple[Figure, Axes]:
     return figure, ax
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
-    return buffer.getvalue()
+def _files(name: str, figure: Figure) -> Iterator[tuple[str, bytes]]:
+    for form, unsaid in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=form, bbox_inches="tight", metadata=unsaid)
+        yield f"{name}.{form}", buffer.getvalue()

@@ -133,7 +133,7 @@ def write_costs(results: Path) -> int:
 
 
 def write_plots(results: Path) -> list[Path]:
-    """Write all plots into ``results/plots``; returns their paths.
+    """Write all plots into ``results/plots``, as PNG and SVG; returns their paths.
 
     Raises:
         UserError: there are no records, one is broken, or a file cannot be written.
@@ -141,9 +141,9 @@ def write_plots(results: Path) -> list[Path]:
     from benchmark.suite.tables.plots import plots  # matplotlib is slow to import
 
     paths = []
-    for name, png in plots(_records(results)):
-        paths.append(results / "plots" / f"{name}.png")
-        write_atomically(paths[-1], png)
+    for name, content in plots(_records(results)):
+        paths.append(results / "plots" / name)
+        write_atomically(paths[-1], content)
     return paths
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 TICKS = 6  # about
+MARGIN = 0.06  # of the length, at both ends
 
 
 class Axis(NamedTuple):
@@ -39,14 +40,20 @@ class Axis(NamedTuple):
         return [round(k * step, 12) for k in range(first, last + 1)]
 
 
-def around(values: Iterable[float], *, log: bool = False, margin: float = 0.06) -> Axis:
-    """The axis that holds these values, finite and at least one, with some room at both ends."""
+def around(values: Iterable[float], *, log: bool = False, least: float = -math.inf) -> Axis:
+    """The axis that holds these values, finite and at least one, with some room at both ends.
+
+    Args:
+        values: what it holds.
+        log: by ratios; all values are above 0 then.
+        least: where an even axis ends at the latest.
+    """
     low, high = min(values := list(values)), max(values)
     if log:
-        room = max((high / low) ** margin, 1.15)
+        room = max((high / low) ** MARGIN, 1.15)
         return Axis(low / room, high * room, True)
-    room = margin * (high - low) or 1.0
-    return Axis(low - room, high + room)
+    room = MARGIN * (high - low) or 1.0
+    return Axis(max(low - room, least), high + room)
 
 
 def _step(size: float) -> float:

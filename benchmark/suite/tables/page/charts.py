@@ -49,6 +49,7 @@ class Chart(NamedTuple):
     height: int
     box: tuple[int, int, int, int]
     note: str = ""
+    leads: bool = True
 
 
 def curves(title: str, rows: Sequence[Row]) -> Chart | None:
@@ -62,7 +63,7 @@ def curves(title: str, rows: Sequence[Row]) -> Chart | None:
         return None
     means = {name: table.mean(axis=1) for name, table in drawn.items()}
     values = [v for mean in means.values() for v in mean]
-    y = around(values, log=min(values) > 0 and max(values) > 4 * min(values), margin=0.03)
+    y = around(values, log=min(values) > 0 and max(values) > 4 * min(values), least=0)
     epochs = [e for mean in means.values() for e in mean.index]
     styles = looks({name: names[name].rule for name in drawn})
     paths = [
@@ -104,7 +105,7 @@ def _layers(title: str, quantity: str, tables: Layers, layers: Sequence[str]) ->
 
 
 def costs(title: str, rows: Sequence[Row]) -> Chart | None:
-    """Test accuracy against the seconds of a seed; equal distances are equal ratios of the error."""
+    """Test accuracy against seconds of a seed; equal distances are equal ratios of the error."""
     drawn = [r for r in rows if r.line["seconds"] > 0 and not math.isnan(r.line["test_acc_mean"])]
     if len(drawn) < 2:
         return None
@@ -140,6 +141,7 @@ def _scatter(
         title, "training time of one seed (seconds)", "test accuracy (%)",
         [(across(t), f"{t:g}") for t in x.ticks()],
         [(upwards(t), f"{100 - t:g}") for t in y.ticks()], lines, height, _box(height),
+        leads=False,
     )  # fmt: skip
 
 
@@ -160,7 +162,7 @@ def _chart(
         thin = mean.iloc[:: -(-len(mean) // POINTS)]
         if thin.index[-1] != mean.index[-1]:
             thin = pd.concat([thin, mean.iloc[-1:]])
-        points = [(to_x(e), to_y(v)) for e, v in thin.items()]
+        points = [(to_x(e), to_y(v)) for e, v in zip(thin.index, thin, strict=True)]
         band = [] if sd is None or sd.isna().all() else _band(thin, sd.fillna(0), to_x, to_y)
         drawn[name] = points, band
     labels = _labels({name: points[-1] for name, (points, _) in drawn.items()}, height)
@@ -177,9 +179,11 @@ def _chart(
 def _band(
     mean: pd.Series, sd: pd.Series, x: Callable[[float], float], y: Callable[[float], float]
 ) -> list[Point]:
-    upper = [(x(e), y(v + sd[e])) for e, v in mean.items()]
-    lower = [(x(e), y(v - sd[e])) for e, v in mean.items()]
-    return [*upper, *reversed(lower)]
+    ends = list(zip(mean.index, mean, sd[mean.index], strict=True))
+    return [
+        *((x(epoch), y(value + s)) for epoch, value, s in ends),
+        *((x(epoch), y(value - s)) for epoch, value, s in reversed(ends)),
+    ]
 
 
 def _height(names: int) -> int:

@@ -61,7 +61,7 @@ def _registered(path: Path) -> dict[str, tuple[str, str]]:
     }
     (table,) = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     return {
-        key.value: (modules[value.id], value.id)
+        str(key.value): (modules[value.id], value.id)
         for key, value in zip(table.keys, table.values, strict=True)
         if isinstance(key, ast.Constant) and isinstance(value, ast.Name)
     }

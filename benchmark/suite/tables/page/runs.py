@@ -15,21 +15,21 @@ import pandas as pd
 
 from benchmark.suite.records.failed import failed, failure
 from benchmark.suite.records.records import Record, newest, slug
+from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.leaderboard import leaderboard
 from benchmark.suite.tables.manifest import papers
 from benchmark.suite.tables.page.rulebook import rules
-from benchmark.suite.tables.page.table import Cell, Column, Table, number
+from benchmark.suite.tables.page.shown import Cell, Column, Table, number
 
 LONGEST = 80  # characters of a page's name
 BOARD = (
-    Column("rule"),
-    Column("data set", choice=True), Column("network", choice=True), Column("family", choice=True),
-    Column("teacher", choice=True), Column("transport", choice=True),
-    Column("feedback", choice=True), Column("passes", choice=True),
+    Column("rule"), Column("data set", choice=True), Column("network", choice=True),
     Column("epochs", number=True), Column("seeds", number=True),
     Column("test accuracy", number=True), Column("vs bp", number=True),
-    Column("published", number=True), Column("seconds", number=True), Column("records"),
+    Column("published", number=True), Column("records"), Column("seconds", number=True),
+    Column("family", choice=True), *(Column(name, choice=True) for name in plausibility.COLUMNS),
 )  # fmt: skip
+PLACE = slice(1, 3)  # of them, which say where a row stands
 RUNS = (
     Column("seed", number=True), Column("test accuracy", number=True),
     Column("validation", number=True), Column("seconds", number=True), Column("machine"),
@@ -70,22 +70,21 @@ class Row:
         """Its cells under BOARD."""
         line = self.line
         family = rules()[self.rule].family if self.rule in rules() else ""
-        traits = [Cell(line[name]) for name in ("teacher", "transport", "feedback", "passes")]
         lost = f", {line['n_failed']} failed" if line["n_failed"] else ""
         accuracy = number(line["test_acc_mean"], spread=line["test_acc_sd"])
         return [
             Cell(self.name, self.href),
             Cell(line["dataset"], self.page),
             Cell(line["network"]),
-            Cell(family),
-            *traits,
             Cell(str(line["epochs"]), value=line["epochs"]),
             Cell(f"{line['n_seeds']}{lost}", value=line["n_seeds"]),
             accuracy._replace(href=self.href if accuracy.text else ""),
             number(line["diff_bp"], "+.2f", line["diff_bp_ci95"]),
             self._published(),
-            number(line["seconds"], ".0f" if line["seconds"] >= 10 else ".1f"),
             Cell(links=tuple((f"s{r['seed']}", link(file)) for file, r in self.runs.items())),
+            number(line["seconds"], ".0f" if line["seconds"] >= 10 else ".1f"),
+            Cell(family),
+            *(Cell(line[name]) for name in plausibility.COLUMNS),
         ]
 
     def _published(self) -> Cell:
@@ -114,7 +113,9 @@ class Row:
                     number(record["cost"].get("seconds"), ".1f"),
                     Cell(machine.get("device_name") or machine["device"]),
                     Cell("record", link(file)),
-                    Cell(f"make rerun RECORD={shlex.quote(f'results/records/{file}')}", mark="code"),
+                    Cell(
+                        f"make rerun RECORD={shlex.quote(f'results/records/{file}')}", mark="code"
+                    ),
                 ]
             )
         return Table(f"t{self.hash}", f"Runs of row {self.hash}", RUNS, rows)
@@ -174,7 +175,8 @@ class Runs:
         taken: set[str] = set()
         for (dataset, network), lines in self.frame.groupby(["dataset", "network"]):
             page = _page(slug(f"{dataset}-{network}"), taken)
-            rows = [Row(line, files[line["row_hash"]], page) for line in lines.to_dict("records")]
+            named = [{str(k): v for k, v in line.items()} for line in lines.to_dict("records")]
+            rows = [Row(line, files[line["row_hash"]], page) for line in named]
             groups.append(Group(str(dataset), str(network), page, rows))
         return groups
 
@@ -184,9 +186,14 @@ class Runs:
         return {row.hash: row for group in self.groups for row in group.rows}
 
 
-def board(rows: list[Row], id: str = "board", caption: str = "All rows") -> Table:
-    """The rows as one table."""
-    return Table(id, caption, BOARD, [row.cells() for row in rows])
+def board(rows: list[Row], caption: str, *, places: bool = True) -> Table:
+    """The rows as one table; without ``places`` those of one data set and network."""
+    columns, lines = list(BOARD), [row.cells() for row in rows]
+    if not places:
+        del columns[PLACE]
+        for cells in lines:
+            del cells[PLACE]
+    return Table("board", caption, columns, lines)
 
 
 def link(file: str) -> str:

@@ -13,7 +13,7 @@ from benchmark.suite.records.records import Record
 from benchmark.suite.tables import equal_board, robustness_board, robustness_page, tally
 from benchmark.suite.tables.page.rulebook import rules
 from benchmark.suite.tables.page.runs import Row
-from benchmark.suite.tables.page.table import Cell, Column, Table
+from benchmark.suite.tables.page.shown import Cell, Column, Table
 
 TEXT_OF_AUDIT = ("algorithm", "family", "teacher", "transport", "feedback", "is_backprop")
 EQUAL = (
@@ -69,7 +69,7 @@ def audit(results: Path, rule: str = "") -> Table:
 
 
 def _equal(results: Path, records: Iterable[Record]) -> Section:
-    tables = []
+    tables: list[tuple[str, str, Table]] = []
     for (dataset, conv), (_, lines) in equal_board.tables(studies.load(results), records).items():
         title = f"{dataset}, {equal_board.TITLES[conv]}"
         heads = equal_board.COLUMNS[2:]
@@ -82,14 +82,14 @@ def _equal(results: Path, records: Iterable[Record]) -> Section:
 def _attacks(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
     measured = robustness.load(results)
     attacked = robustness_board.attacked(records, measured) if measured else []
-    tables = []
+    tables: list[tuple[str, str, Table]] = []
     for (dataset, network, epochs, images), members in groupby(attacked, lambda row: row.group):
         group = list(members)
         heads, lines = robustness_page.table(group)
         columns = [Column(h, number=k > 1) for k, h in enumerate(heads)]
         links = ["", "", *(rows[a.record["row_hash"]].href for a in group)]
         cells = [
-            [_cell(text)._replace(href=href * bool(text)) for text, href in zip(line, links)]
+            [_cell(t)._replace(href=h if t else "") for t, h in zip(line, links, strict=True)]
             for line in lines
         ]
         table = Table(f"attacks{len(tables)}", f"{dataset}, {network}", columns, cells)

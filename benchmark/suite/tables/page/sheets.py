@@ -12,7 +12,7 @@ from benchmark.suite.tables import manifest, overview, paper
 from benchmark.suite.tables.cells import VERDICTS, rows_by_cell
 from benchmark.suite.tables.compared import Compared, Entry, compared
 from benchmark.suite.tables.page.runs import Row
-from benchmark.suite.tables.page.table import Cell, Column, Table
+from benchmark.suite.tables.page.shown import Cell, Column, Table
 from benchmark.suite.tables.words import fields, notes
 
 SIGNS = {

@@ -13,12 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmark.suite.records.records import Record
+from benchmark.suite.tables import plausibility
 from benchmark.suite.tables.page import charts
 from benchmark.suite.tables.page.rulebook import Rule, rules
 from benchmark.suite.tables.page.runs import Group, Runs, board
 from benchmark.suite.tables.page.sections import Section, audit, sections
 from benchmark.suite.tables.page.sheets import SIGNS, Paper, papers, summary
-from benchmark.suite.tables.page.table import Cell, Column, Table, number
+from benchmark.suite.tables.page.shown import Cell, Column, Table, number
 from benchmark.suite.tables.words import RULES as READING
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -30,7 +31,6 @@ LEGEND = {
     "short": "trained for fewer epochs than the paper",
     "untested": "not run, or one seed and no published deviation",
 }
-TRAITS = ("teacher", "transport", "feedback", "passes")
 
 
 class Site:
@@ -59,7 +59,7 @@ class Site:
         yield "index.html", self._index()
         rows = list(self.runs.rows.values())
         yield "board.html", self._tables(Section("board.html", "The board", [BOARD], [
-            ("", "", board(rows))], "make bench ALGO=all", filters=True))  # fmt: skip
+            ("", "", board(rows, "All rows"))], "make bench ALGO=all", filters=True))  # fmt: skip
         for section in self.sections:
             yield section.file, self._tables(section)
         for paper in self.papers:
@@ -100,7 +100,7 @@ class Site:
         own = audit(self.results, rule.name)
         return self._render(
             "rule", f"rules/{rule.name}.html", title=rule.name, rule=rule, up="../",
-            audit=own, board=board(rows, caption=f"Rows of {rule.name}"),
+            audit=own, board=board(rows, f"Rows of {rule.name}"),
         )  # fmt: skip
 
     def _group(self, group: Group) -> str:
@@ -117,7 +117,7 @@ class Site:
         costs = [charts.costs(f"On {name}.", rows) for name, rows in sorted(machines.items())]
         return self._render(
             "group", group.page, title=group.title, group=group, up="../", known=rules(),
-            board=board(group.rows, caption=group.title), angles=angles,
+            board=board(group.rows, group.title, places=False), angles=angles,
             curves=[*filter(None, curves)], costs=[*filter(None, costs)],
         )  # fmt: skip
 
@@ -127,10 +127,10 @@ class Site:
 
 
 BOARD = (
-    "A line for each row, over its seeds; failed seeds are counted and left out of the mean. vs bp: "
-    "the difference from backprop on the same data, network and epochs, with the half width of its "
-    "95 % interval. published: the cell of a paper that the row is set beside, † where it is not "
-    "verified. A rule leads to its row's runs, a record to its file."
+    "A line for each row, over its seeds; failed seeds are counted and left out of the mean. vs "
+    "bp: the difference from backprop on the same data, network and epochs, with the half width "
+    "of its 95 % interval. published: the cell of a paper that the row is set beside, † where it "
+    "is not verified. A rule leads to its row's runs, a record to its file."
 )
 
 
@@ -150,14 +150,15 @@ def _groups(groups: Sequence[Group]) -> Table:
 
 
 def _rules(runs: Runs) -> Table:
-    columns = [Column("rule"), Column("family", choice=True), Column("paper"),
-               *(Column(name, choice=True) for name in TRAITS), Column("rows", number=True)]  # fmt: skip
+    traits = [Column(name, choice=True) for name in plausibility.COLUMNS]
+    columns = [Column("rule"), Column("family", choice=True), Column("paper"), *traits,
+               Column("rows", number=True)]  # fmt: skip
     rows = []
     for rule in rules().values():
         n = sum(row.rule == rule.name for row in runs.rows.values())
-        traits, paper = rule.traits, " ".join(rule.traits.get(k, "") for k in ("paper", "year"))
+        paper = " ".join(rule.traits.get(k, "") for k in ("paper", "year"))
         rows.append([Cell(rule.name, f"rules/{rule.name}.html"), Cell(rule.family), Cell(paper),
-                     *(Cell(traits.get(name, "")) for name in TRAITS),
+                     *(Cell(rule.traits.get(name, "")) for name in plausibility.COLUMNS),
                      Cell(str(n), value=n)])  # fmt: skip
     return Table("rules", "Rules", columns, rows)
 

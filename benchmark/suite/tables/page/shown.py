@@ -25,7 +25,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column: its head, whether it holds numbers, and whether its values are offered as filter."""
+    """A column: its head, whether it holds numbers, whether its values are offered as filter."""
 
     title: str
     number: bool = False
