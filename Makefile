@@ -12,6 +12,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock bench table rerun robust fantasies leaderboard plots costs scale perf tune evolve audit list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots page costs perf tune evolve audit list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -58,8 +59,11 @@ fantasies: setup  ## draw recorded Boltzmann machines: results/boltzmann/ (RECOR
 leaderboard: setup  ## tables from the records: results/leaderboard.md, results/tables/, and README's
 	@$(BENCH) leaderboard --readme README.md
 
-plots: setup  ## learning curves, alignment angles, accuracy against cost: results/plots/
+plots: setup  ## learning curves, alignment angles, accuracy against cost: results/plots/ (PNG and SVG)
 	@$(BENCH) plots
+
+page: setup  ## all tables and drawings as web pages, without a server: results/page/index.html
+	@$(BENCH) page
 
 costs: setup  ## count FLOPs, passes and memory of all recorded rows: results/costs.md (AGAIN=1)
 	@$(BENCH) costs $(if $(AGAIN),--again) $(ARGS)

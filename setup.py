@@ -1,4 +1,7 @@
-"""Configs and published numbers lie at the top level here, and inside the package of a wheel."""
+"""Configs and published numbers lie at the top level here, and inside the package of a wheel.
+
+The page's templates lie beside its modules.
+"""
 
 from setuptools import find_packages, setup
 
@@ -8,5 +11,8 @@ ASSETS = {f"benchmark.suite.assets.{path.replace('/', '.')}": path
 setup(
     packages=[*find_packages(include=["benchmark*"]), *ASSETS],
     package_dir=ASSETS,
-    package_data={name: ["**/*.yaml", "*.csv"] for name in ASSETS},
+    package_data={
+        **{name: ["**/*.yaml", "*.csv"] for name in ASSETS},
+        "benchmark.suite.tables.page": ["templates/*"],
+    },
 )

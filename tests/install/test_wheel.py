@@ -48,8 +48,9 @@ def test_every_config_and_published_number_is_in_it(site):
         files = {path.relative_to(ours) for path in ours.rglob("*") if path.is_file()}
         assert {path.relative_to(built) for path in built.rglob("*") if path.is_file()} == files
         assert all((built / file).read_bytes() == (ours / file).read_bytes() for file in files)
-    modules = {path.relative_to(ROOT) for path in (ROOT / "benchmark").rglob("*.py")}
-    assert modules == {p.relative_to(site) for p in (site / "benchmark").rglob("*.py")}
+    for kind in ("*.py", "*.j2", "*.css", "*.js"):
+        files = {path.relative_to(ROOT) for path in (ROOT / "benchmark").rglob(kind)}
+        assert files and files == {p.relative_to(site) for p in (site / "benchmark").rglob(kind)}
     assert CHECKOUT == ROOT
 
 
