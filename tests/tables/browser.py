@@ -47,6 +47,12 @@ class Browser:
         """What a script returns, in the page."""
         return self.ask("POST", "/execute/sync", script=f"return {script}", args=[])
 
+    def resize(self, width, height):
+        """As wide as asked, narrower than a window can be."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        command = "Emulation.setDeviceMetricsOverride"
+        self.ask("POST", "/goog/cdp/execute", cmd=command, params=size)
+
     def click(self, selector):
         self.ask("POST", f"/element/{self._find(selector)}/click")
 

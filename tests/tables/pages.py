@@ -28,11 +28,12 @@ def fill(results):
         "update/blocks.0": [[0, 90.0], [2, 60.0]],
         f"feedback/{SCRIPT}": [[0, 80.0], [2, 70.0]],
     }
+    dfa = {"row.algorithm.name": "dfa"}
     made = [
         make_record({"row.published": CELL}, seed=0),
         make_record({"row.published": CELL, "metrics.test_acc": 98.2}, seed=1),
-        make_record({"row.algorithm.name": "dfa"}, row_hash="1" * 12, alignment=angles),
-        make_record({"row.algorithm.name": "dfa", "metrics.test_acc": 10.0}, row_hash="1" * 12, seed=1),
+        make_record(dfa, row_hash="1" * 12, alignment=angles),
+        make_record(dfa | {"metrics.test_acc": 10.0}, row_hash="1" * 12, seed=1),
         make_record({"row.algorithm.name": "mine:Own"}, row_hash="2" * 12, status="diverged",
                     metrics={}, curve=[]),
         make_record({"dataset.name": "cifar10", "row.data.name": "cifar10"}, row_hash="3" * 12),

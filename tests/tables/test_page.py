@@ -88,7 +88,7 @@ def test_a_number_leads_to_its_runs_and_to_what_repeats_them(results):
 
 
 def test_what_was_measured_has_a_page(results):
-    titles = {page.elements and path.name: page.text for path, page in pages(results).items()}
+    titles = {path.name: page.text for path, page in pages(results).items()}
     assert "At equal budgets" in titles["equal.html"]
     assert "PGD 0.03103true gradient2.0" in "".join(titles["robustness.html"].split("\n"))
     assert "60.4" in titles["audit.html"] and "66.0" in titles["evolution.html"]

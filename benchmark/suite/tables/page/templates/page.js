@@ -1,14 +1,15 @@
 "use strict";
 // Tables sort by their heads and filter by their columns; the state stands in the address:
 // #table=board&sort=test accuracy&down=1&family=settling&find=text
+const MOST = 500; // rows of a table that are shown before all are asked for
 for (const table of document.querySelectorAll("table[data-sorts]")) prepare(table);
 
 function prepare(table) {
   const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0], rows = [...body.rows];
   const titles = heads.map(head => head.textContent.trim());
-  const texts = rows.map(row => row.textContent.toLowerCase());
   const state = new Map();
   const selects = new Map();
+  let texts = null;
 
   heads.forEach((head, column) => {
     const button = document.createElement("button");
@@ -39,10 +40,16 @@ function prepare(table) {
     label(titles[column], select);
     selects.set(titles[column], [select, column]);
   });
-  const count = document.createElement("p");
-  count.className = "count";
+  const count = document.createElement("span");
   count.setAttribute("role", "status");
-  if ("filters" in table.dataset) table.closest(".scroll").before(bar, count);
+  const more = document.createElement("button");
+  more.type = "button";
+  more.textContent = "show all";
+  more.addEventListener("click", () => { set("all", "1"); show(); });
+  const line = document.createElement("p");
+  line.className = "count";
+  line.append(count, " ", more);
+  if ("filters" in table.dataset) table.closest(".scroll").before(bar, line);
 
   function label(title, control) {
     const element = document.createElement("label");
@@ -75,18 +82,23 @@ function prepare(table) {
       ? head.setAttribute("aria-sort", state.has("down") ? "descending" : "ascending")
       : head.removeAttribute("aria-sort"));
     const keys = new Map(rows.map(row => [row, column < 0 ? null : key(row, column)]));
-    const order = [...rows].sort((a, b) => compare(keys.get(a), keys.get(b)));
+    const order = column < 0 ? rows : [...rows].sort((a, b) => compare(keys.get(a), keys.get(b)));
     const wanted = (state.get("find") || "").toLowerCase();
-    find.value = state.get("find") || "";
+    if (wanted && !texts) texts = new Map(rows.map(row => [row, row.textContent.toLowerCase()]));
+    if (find.value.toLowerCase() !== wanted) find.value = wanted;
     for (const [title, [select]] of selects) select.value = state.get(title) || "";
-    let shown = 0;
-    rows.forEach((row, i) => {
-      row.hidden = !texts[i].includes(wanted) || [...selects].some(([title, [, at]]) =>
-        state.has(title) && row.cells[at].textContent.trim() !== state.get(title));
-      shown += !row.hidden;
-    });
-    body.replaceChildren(...order);
-    count.textContent = `${shown} of ${rows.length} rows`;
+    const chosen = [...selects].filter(([title]) => state.has(title))
+      .map(([title, [, at]]) => [at, state.get(title)]);
+    let fitting = 0;
+    for (const row of order) {
+      const fits = (!wanted || texts.get(row).includes(wanted)) &&
+        chosen.every(([at, value]) => row.cells[at].textContent.trim() === value);
+      fitting += fits;
+      row.hidden = !fits || (fitting > MOST && !state.has("all"));
+    }
+    if (order.some((row, i) => row !== body.rows[i])) body.replaceChildren(...order);
+    more.hidden = fitting <= MOST || state.has("all");
+    count.textContent = `${more.hidden ? fitting : MOST} of ${rows.length} rows`;
   }
 
   function show() {
