@@ -1,7 +1,9 @@
 """A record or a study, whatever it holds, makes its tables or one line that names the file."""
 
 import json
+import math
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from benchmark.suite.tables.boards import rows_table, to_csv, to_page, to_readme
 from benchmark.suite.tables.cells import rows_by_cell
 from benchmark.suite.tables.equal_board import write_equal
 from benchmark.suite.tables.leaderboard import leaderboard
+from benchmark.suite.tables.page import charts
+from benchmark.suite.tables.page.runs import Runs, board
 from tests.fuzz.inputs import BYTES, TEXTS, TREES, as_json, damaged, mutated
 from tests.records.conftest import RECORD, identified
 
@@ -59,6 +63,7 @@ def tables_or_one_line(results, content):
     try:
         frame = leaderboard(loaded)
         rows_by_cell(loaded)
+        drawn(Runs({path: loaded[0]}))
     except UserError as error:  # an unknown published cell
         assert "\n" not in str(error)
         return None
@@ -67,6 +72,17 @@ def tables_or_one_line(results, content):
     after = files(results.parent)
     assert after == before - {path.relative_to(results.parent)}
     return page + readme
+
+
+def drawn(runs):
+    """What the web page shows of runs: tables, and drawings whose places are numbers."""
+    board(list(runs.rows.values()), "rows")
+    for row in runs.rows.values():
+        row.seeds(), row.settings()
+        for chart in [charts.curves("", [row]), *charts.angles("", row), charts.costs("", [row] * 2)]:
+            for line in chart.lines if chart else ():
+                places = [*line.points, *line.band, *line.marks, line.end, (line.label, 0)]
+                assert all(map(math.isfinite, chain.from_iterable(places)))
 
 
 @given(st.sampled_from(REAL).flatmap(mutated))

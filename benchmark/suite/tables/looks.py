@@ -11,7 +11,7 @@ from benchmark.suite.tables.plausibility import families
 # Okabe and Ito's colors, told apart with any color vision; yellow is too pale for lines.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("-", "--", ":")
-MARKERS = ("", "o", "s", "^", "D", "v", "P")
+MARKERS = ("", "^", "s", "D", "v", "P", "h")  # of the first line none, or a dot where it is one
 
 
 class Look(NamedTuple):

@@ -202,15 +202,14 @@ def _label_ends(
     places = spread([heights[name][1] for name in order], gap)
     for name, place in zip(order, places, strict=True):
         color, dash = styles[name]["color"], styles[name]["linestyle"]
+        arrow = {"arrowstyle": "-", "color": color, "lw": 1, "ls": dash, "shrinkA": 0, "shrinkB": 0}
         ax.annotate(
-            name, heights[name], xytext=(1.06, place), xycoords="axes fraction",
-            textcoords="axes fraction", va="center", fontsize=9, color=color,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-", "color": color, "linewidth": 1, "linestyle": dash,
-                "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0,
-            },
+            "", heights[name], xytext=(1.05, place), xycoords="axes fraction",
+            textcoords="axes fraction", annotation_clip=False, arrowprops=arrow,
         )  # fmt: skip
+        marker = styles[name]["marker"] or "o"
+        ax.plot(1.05, place, marker, color=color, ms=4, transform=ax.transAxes, clip_on=False)
+        ax.text(1.07, place, name, transform=ax.transAxes, va="center", fontsize=9, color=color)
 
 
 def _figure(title: str) -> tuple[Figure, Axes]:
@@ -224,4 +223,5 @@ def _files(name: str, figure: Figure) -> Iterator[tuple[str, bytes]]:
     for form, unsaid in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=form, bbox_inches="tight", metadata=unsaid)
+        figure.set_layout_engine("none")  # it is laid out
         yield f"{name}.{form}", buffer.getvalue()
