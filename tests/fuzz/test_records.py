@@ -79,7 +79,11 @@ def drawn(runs):
     board(list(runs.rows.values()), "rows")
     for row in runs.rows.values():
         row.seeds(), row.settings()
-        for chart in [charts.curves("", [row]), *charts.angles("", row), charts.costs("", [row] * 2)]:
+        for chart in [
+            charts.curves("", [row]),
+            *charts.angles("", row),
+            charts.costs("", [row] * 2),
+        ]:
             for line in chart.lines if chart else ():
                 places = [*line.points, *line.band, *line.marks, line.end, (line.label, 0)]
                 assert all(map(math.isfinite, chain.from_iterable(places)))

@@ -307,6 +307,26 @@ DEFECTS = [
         "cli/test_robust.py::test_a_file_beside_each_record",
     ),
     Defect(
+        "names that are HTML", "suite/tables/page/site.py",
+        "autoescape=True", "autoescape=False", "tables/test_page.py",
+    ),
+    Defect(
+        "a record's link that a browser takes apart", "suite/tables/page/runs.py",
+        "../records/{quote(file)}", "../records/{file}", "tables/test_page.py",
+    ),
+    Defect(
+        "rows drawn for their test accuracy", "suite/tables/page/runs.py",
+        "row.line[\"val_acc_mean\"], ", "row.line[\"test_acc_mean\"], ", "tables/test_page.py",
+    ),
+    Defect(
+        "pages half written where the disk is full", "suite/records/files.py",
+        "for rest in (part, old):", "for rest in (old,):", "tables/test_page.py",
+    ),
+    Defect(
+        "families of one color and dash", "suite/tables/looks.py",
+        "place // len(COLORS) % len(DASHES)", "0", "tables/test_looks.py",
+    ),
+    Defect(
         "robustness of other weights than the record's", "suite/tables/robustness_board.py",
         "if record.get(\"weights_sha256\") != one[\"weights_sha256\"]:", "if record is one:",
         "cli/test_robust.py::test_the_board_is_a_function_of_the_files",

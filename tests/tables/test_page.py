@@ -16,6 +16,7 @@ from benchmark.suite.records import records
 from benchmark.suite.tables import leaderboard
 from benchmark.suite.tables.page import write_page
 from benchmark.suite.tables.page.rulebook import rules
+from benchmark.suite.tables.page.runs import Runs
 from tests.records.conftest import make_record
 from tests.tables.pages import HOSTILE, TEMPLATE, Page, fill, pages
 
@@ -176,6 +177,18 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="no folder of generated pages"):
         write_page(tmp_path)
     assert (tmp_path / "page" / "thesis.tex").read_text() == "years of work"
+
+
+def test_of_a_rules_variants_the_best_on_validation_images_is_drawn():
+    accs = {"1": (98.0, 90.0), "2": (97.0, 99.0)}
+    made = [
+        make_record({"metrics.val_acc": val, "metrics.test_acc": test}, row_hash=h * 12)
+        for h, (val, test) in accs.items()
+    ]
+    (group,) = Runs({Path(one["row_hash"]): one for one in made}).groups
+    assert {n: [row.hash for row in rows] for n, rows in group.by_epochs().items()} == {
+        2: ["1" * 12]
+    }
 
 
 def test_the_board_is_the_leaderboard(results):

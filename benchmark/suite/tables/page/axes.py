@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 TICKS = 6  # about
 MARGIN = 0.06  # of the length, at both ends
+HUGE = 1e12  # where an axis ends at the latest
 
 
 class Axis(NamedTuple):
@@ -48,7 +49,8 @@ def around(values: Iterable[float], *, log: bool = False, least: float = -math.i
         log: by ratios; all values are above 0 then.
         least: where an even axis ends at the latest.
     """
-    low, high = min(values := list(values)), max(values)
+    kept = [min(max(value, 1 / HUGE if log else -HUGE), HUGE) for value in values]
+    low, high = min(kept), max(kept)
     if log:
         room = max((high / low) ** MARGIN, 1.15)
         return Axis(low / room, high * room, True)
