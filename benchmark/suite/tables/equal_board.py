@@ -59,6 +59,7 @@ class Line(NamedTuple):
     test: dict[int, float]
     edges: list[str]
     setting: str
+    row_hash: str
 
     @property
     def table(self) -> tuple[str, bool]:
@@ -120,6 +121,7 @@ def lines(board: Iterable[studies.Study], records: Iterable[Record]) -> Iterable
             _by_seed(good, "test_acc"),
             studies.at_the_edge(study, best),
             _setting(study, best),
+            best["row_hash"],
         )
 
 

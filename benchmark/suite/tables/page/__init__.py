@@ -24,5 +24,6 @@ def write_page(results: Path) -> int:
     records = located(results)
     if not records:
         raise UserError(f"no records in {results / 'records'}: run a row first")
-    site = Site(results, Runs(records))
+    attacked = [path.name for path in (results / "robustness").glob("*.json")]
+    site = Site(results, Runs(records, attacked))
     return write_folder(results / "page", site.pages(), "index.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -44,6 +44,7 @@ class Row:
     line: Mapping[str, Any]
     runs: Mapping[str, Record]
     page: str
+    attacked: frozenset[str] = frozenset()  # the files of those that were attacked
 
     @property
     def rule(self) -> str:
@@ -112,13 +113,18 @@ class Row:
                     number(metrics.get("val_acc")),
                     number(record["cost"].get("seconds"), ".1f"),
                     Cell(machine.get("device_name") or machine["device"]),
-                    Cell("record", link(file)),
+                    Cell(links=tuple(self._files(file))),
                     Cell(
                         f"make rerun RECORD={shlex.quote(f'results/records/{file}')}", mark="code"
                     ),
                 ]
             )
         return Table(f"t{self.hash}", f"Runs of row {self.hash}", RUNS, rows)
+
+    def _files(self, file: str) -> Iterator[tuple[str, str]]:
+        yield "record", link(file)
+        if file in self.attacked:
+            yield "attacks", f"../robustness/{quote(file)}"
 
     def settings(self) -> list[tuple[str, str]]:
         """The options that differ from the defaults: name and value."""
@@ -156,13 +162,14 @@ class Runs:
 
     Args:
         located: the records by file, as ``records.located`` gives them.
+        attacked: names of those files that have one of the same name in ``robustness/``.
 
     Raises:
         UserError: records of one row disagree on the data, or a published cell is unknown.
     """
 
-    def __init__(self, located: Mapping[Path, Record]) -> None:
-        self.located = located
+    def __init__(self, located: Mapping[Path, Record], attacked: Iterable[str] = ()) -> None:
+        self.located, self.attacked = located, frozenset(attacked)
         self.frame = leaderboard(located.values(), fits=False)
 
     @cached_property
@@ -176,7 +183,7 @@ class Runs:
         for (dataset, network), lines in self.frame.groupby(["dataset", "network"]):
             page = _page(slug(f"{dataset}-{network}"), taken)
             named = [{str(k): v for k, v in line.items()} for line in lines.to_dict("records")]
-            rows = [Row(line, files[line["row_hash"]], page) for line in named]
+            rows = [Row(line, files[line["row_hash"]], page, self.attacked) for line in named]
             groups.append(Group(str(dataset), str(network), page, rows))
         return groups
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from benchmark.suite.records import robustness, studies
 from benchmark.suite.records.reading import read_csv
@@ -50,7 +51,7 @@ def sections(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) 
     Raises:
         UserError: a file that they are read from is broken.
     """
-    found = [_equal(results, records), _attacks(results, records, rows), _audit(results)]
+    found = [_equal(results, records, rows), _attacks(results, records, rows), _audit(results)]
     return [section for section in [*found, _evolution(results)] if section.tables]
 
 
@@ -68,13 +69,18 @@ def audit(results: Path, rule: str = "") -> Table:
     return Table("audit", "What each rule really is", columns, cells)
 
 
-def _equal(results: Path, records: Iterable[Record]) -> Section:
+def _equal(results: Path, records: Iterable[Record], rows: Mapping[str, Row]) -> Section:
     tables: list[tuple[str, str, Table]] = []
-    for (dataset, conv), (_, lines) in equal_board.tables(studies.load(results), records).items():
+    for (dataset, conv), (found, lines) in equal_board.tables(
+        studies.load(results), records
+    ).items():
         title = f"{dataset}, {equal_board.TITLES[conv]}"
         heads = equal_board.COLUMNS[2:]
         columns = [Column(_words(h), number=h not in ("algorithm", *heads[-4:])) for h in heads]
-        cells = [[_rule(line[heads[0]]), *(_cell(line[h]) for h in heads[1:])] for line in lines]
+        cells = [
+            [_rule(line["algorithm"]), *(_linked(_cell(line[h]), rows, rule) for h in heads[1:])]
+            for rule, line in zip((rule.row_hash for rule in found), lines, strict=True)
+        ]
         tables.append((title, "", Table(f"equal{len(tables)}", title, columns, cells)))
     return Section("equal.html", "At equal budgets", [EQUAL], tables, "make table PAPER=equal")
 
@@ -87,9 +93,9 @@ def _attacks(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) 
         group = list(members)
         heads, lines = robustness_page.table(group)
         columns = [Column(h, number=k > 1) for k, h in enumerate(heads)]
-        links = ["", "", *(rows[a.record["row_hash"]].href for a in group)]
+        hashes = ["", "", *(one.record["row_hash"] for one in group)]
         cells = [
-            [_cell(t)._replace(href=h if t else "") for t, h in zip(line, links, strict=True)]
+            [_linked(_cell(text), rows, row) for text, row in zip(line, hashes, strict=True)]
             for line in lines
         ]
         table = Table(f"attacks{len(tables)}", f"{dataset}, {network}", columns, cells)
@@ -105,15 +111,17 @@ def _audit(results: Path) -> Section:
 
 
 def _evolution(results: Path) -> Section:
-    lines = tally.lines(tally.load(results))
-    columns = [Column(head) for head in tally.HEADS]
-    cells = [[_rule(text) if k == 1 else Cell(text) for k, text in enumerate(line)]
-             for line in lines]  # fmt: skip
-    table = Table("tasks", "Searches for a network that solves a task", columns, cells)
+    files = iter(sorted((results / tally.FOLDER).glob("*.json")))
+    columns = [*map(Column, tally.HEADS), Column("record")]
+    rows = []
+    for line in tally.lines(tally.load(results)):
+        task, rule, *counts = line
+        record = Cell("record", f"../evolve/{quote(next(files).name)}") if task else Cell()
+        rows.append([Cell(task), _rule(rule), *map(Cell, counts), record])
+    table = Table("tasks", "Searches for a network that solves a task", columns, rows)
+    tables = [("", "", table)] if rows else []
     command = "make evolve TASK=cart_pole ALGO=neat SEEDS=10"
-    texts = [tally.HEAD.strip()]
-    return Section("evolution.html", "Evolution on tasks", texts, [("", "", table)] * bool(lines),
-                   command)  # fmt: skip
+    return Section("evolution.html", "Evolution on tasks", [tally.HEAD.strip()], tables, command)
 
 
 def _rule(text: str) -> Cell:
@@ -127,6 +135,12 @@ def _cell(text: str) -> Cell:
         return Cell(text, value=float(text.split(" ")[0]))
     except ValueError:
         return Cell(text)
+
+
+def _linked(cell: Cell, rows: Mapping[str, Row], row_hash: str) -> Cell:
+    """A number with the way to the runs of its row."""
+    known = cell.text and row_hash in rows
+    return cell._replace(href=rows[row_hash].href) if known else cell
 
 
 def _left_out(head: str) -> bool:
