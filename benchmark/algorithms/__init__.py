@@ -14,6 +14,7 @@ from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.classrbm import ClassRBM
 from benchmark.algorithms.ddtp_linear import DDTPLinear
 from benchmark.algorithms.dfa import DFA
+from benchmark.algorithms.dfc import DFC
 from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
@@ -82,6 +83,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "ep_vf": EPVF,
         "chl": CHL,
         "dualprop": DualProp,
+        "dfc": DFC,
         "bptt": BPTT,
         "pc": PC,
         "epc": EPC,

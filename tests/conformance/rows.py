@@ -51,6 +51,7 @@ LEARNS: dict[str, list[str]] = {
     "epc": ["--optim.lr=0.002"],
     "ipc": ["--optim.lr=0.001"],
     "dualprop": ["--optim.lr=0.005"],
+    "dfc": ["--optim.lr=0.005"],
     "ccl": ["--optim.lr=0.003", "--network.hidden=[64,64]"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],

@@ -110,6 +110,10 @@ DEFECTS = [
         "at = moved if self.order", "at = h if self.order", "oracle/test_predictive.py",
     ),
     Defect(
+        "a controller that does not leak", "algorithms/dfc.py",
+        "target - r_L - self.leak * u", "target - r_L", "oracle/test_dfc.py",
+    ),
+    Defect(
         "two states nudged alike whatever their weights", "algorithms/dualprop.py",
         "else (1 - alpha, alpha)", "else (alpha, 1 - alpha)", "oracle/test_dualprop.py",
     ),
