@@ -8,6 +8,7 @@ from benchmark.algorithms.bp import BP
 from benchmark.algorithms.bp_deepsup import BPDeepSup
 from benchmark.algorithms.bptt import BPTT
 from benchmark.algorithms.brsf import BRSF
+from benchmark.algorithms.burst import Burst
 from benchmark.algorithms.ccl import CCL
 from benchmark.algorithms.cd import CD
 from benchmark.algorithms.chl import CHL
@@ -84,6 +85,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "chl": CHL,
         "dualprop": DualProp,
         "dfc": DFC,
+        "burst": Burst,
         "bptt": BPTT,
         "pc": PC,
         "epc": EPC,

@@ -19,7 +19,7 @@ class DFC(Algorithm):
         v_k = W_k r_{k-1} + Q_k u,   r_k = f(v_k),   r_L = v_L
         T times    u <- u + dt (r* - r_L - alpha u),   r* = r_L(u = 0) - lambda e
         Delta W_k = lr / lambda (f(v_k) - f(W_k r_{k-1})) r_{k-1}^T
-                                                    (Meulemans et al. 2021, eq. 1 to 5, no K_P)
+                                                    (Meulemans et al. 2021, without K_P)
 
     Layers follow u at once, and learn from where it ends (DFC-SS). Q_L is 1. Q_k of a hidden layer
     is fixed: W_{k+1}^T .. W_L^T of the initial weights, stored as B_k ``[classes, units]``. On a

@@ -52,6 +52,7 @@ LEARNS: dict[str, list[str]] = {
     "ipc": ["--optim.lr=0.001"],
     "dualprop": ["--optim.lr=0.005"],
     "dfc": ["--optim.lr=0.005"],
+    "burst": ["--optim.lr=0.01", "--network.hidden=[64]"],
     "ccl": ["--optim.lr=0.003", "--network.hidden=[64,64]"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],

@@ -110,6 +110,10 @@ DEFECTS = [
         "at = moved if self.order", "at = h if self.order", "oracle/test_predictive.py",
     ),
     Defect(
+        "events that are not cancelled", "algorithms/burst.py",
+        "events @ (P_BASE * Y)", "events @ (P_BASE**2 * Y)", "oracle/test_burst.py",
+    ),
+    Defect(
         "a controller that does not leak", "algorithms/dfc.py",
         "target - r_L - self.leak * u", "target - r_L", "oracle/test_dfc.py",
     ),
