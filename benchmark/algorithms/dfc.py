@@ -39,7 +39,7 @@ class DFC(Algorithm):
         *,
         target_step: Positive = 0.1,
         steps: Count = 10,
-        dt: Positive = 0.1,
+        dt: Positive = 0.03,
         leak: NotNegative = 0.1,
         **base: Any,
     ) -> None:
@@ -47,7 +47,7 @@ class DFC(Algorithm):
         Args:
             target_step: lambda, how far the output's target lies down the loss.
             steps: T, of the controller.
-            dt: size of a step.
+            dt: size of a step; times the eigenvalues of J Q, which grow, it must stay below 2.
             leak: alpha, of the controller.
         """
         super().__init__(net, **base)
