@@ -20,6 +20,7 @@ from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.drtp import DRTP
 from benchmark.algorithms.dtp import DTP
 from benchmark.algorithms.dualprop import DualProp
+from benchmark.algorithms.ebd import EBD
 from benchmark.algorithms.ep import EP
 from benchmark.algorithms.ep_vf import EPVF
 from benchmark.algorithms.epc import EPC
@@ -57,6 +58,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "bp": BP,
         "fa": FA,
         "dfa": DFA,
+        "ebd": EBD,
         "usf": USF,
         "brsf": BRSF,
         "frsf": FRSF,

@@ -31,6 +31,7 @@ LEARNS: dict[str, list[str]] = {
     "sa": ["--optim.lr=0.01"],
     "aa": ["--network.hidden=[64,32]", "--optim.lr=0.01"],
     "primitives": ["--network.hidden=[64,32]"],
+    "ebd": ["--optim.lr=0.05", "--network.activation=tanh", "--network.hidden=[128,64]"],
     "ifa": ["--network.hidden=[64]"],
     "drtp": ["--network.hidden=[64]", "--network.activation=tanh"],
     "ep": ["--optim.lr=0.2"],
@@ -119,12 +120,14 @@ def built(row: Row, seed: int = 0):
     return algorithm, x[:n], y[:n]
 
 
-def objectives(algorithm, x, y) -> Iterator[torch.Tensor]:
-    """The scalars that a step descends, one after the other."""
+def objectives(algorithm, x, y, whole=False) -> Iterator[torch.Tensor]:
+    """The scalars that a step descends, one after the other; of a whole step, to its end."""
     algorithm.before_step(x)
     yield from algorithm.feedback_phase(x)
     for credit in algorithm.credits(x, y):
         yield credit.objective
+    if whole:
+        algorithm.after_step(credit)
 
 
 def gradients(algorithm, x, y):

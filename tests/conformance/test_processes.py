@@ -97,7 +97,7 @@ def replicas(row):
         for rank, algorithm in enumerate(both):
             algorithm._step, algorithm._noise = step, stream(0, "noise", 0, step, rank)
         shares = zip(both, x.chunk(2), y.chunk(2), strict=True)
-        for scalars in zip(*(objectives(*share) for share in shares), strict=True):
+        for scalars in zip(*(objectives(*share, whole=True) for share in shares), strict=True):
             descend_together(scalars, both, optimizers)
     return both[0]
 

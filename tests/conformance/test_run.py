@@ -71,9 +71,10 @@ def test_learns(name):
 
 @every
 def test_fixed_feedback_stays_and_refreshed_feedback_changes(name):
+    """Beside what a step writes: offsets of parents D, running correlations C and R."""
     run, feedback = whole(name), ALGORITHMS[name].traits.feedback
-    kept = {k: v for k, v in run.first.items() if k in run.last and not k.startswith("D")}
-    changed = {k for k, v in kept.items() if not v.equal(run.last[k])}  # D: offsets of parents
+    kept = {k: v for k, v in run.first.items() if k in run.last and k[0] not in "CDR"}
+    changed = {k for k, v in kept.items() if not v.equal(run.last[k])}
     if feedback == "refreshed":
         assert changed
     elif feedback != "learned":  # there, running statistics may change

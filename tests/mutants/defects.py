@@ -90,6 +90,11 @@ DEFECTS = [
         "oracle/test_dfa.py",
     ),
     Defect(
+        "correlations that forget what they have seen", "algorithms/ebd.py",
+        "self.get_buffer(name).to(a.dtype), self.memory", "self.get_buffer(name).to(a.dtype), 0",
+        "oracle/test_ebd.py",
+    ),
+    Defect(
         "shared B_k not scaled to its layer", "algorithms/dfa.py",
         "math.sqrt(max(self.units) / self.units[k])", "1.0", "limits/test_feedback.py",
     ),
