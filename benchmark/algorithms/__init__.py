@@ -45,6 +45,7 @@ from benchmark.algorithms.pepita_video import PEPITAVideo
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.algorithms.sa import SA
 from benchmark.algorithms.sdtp import SDTP
+from benchmark.algorithms.sigprop import SigProp
 from benchmark.algorithms.tp import TP
 from benchmark.algorithms.usf import USF
 from benchmark.algorithms.wm import WM
@@ -96,6 +97,7 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "mono_forward": MonoForward,
         "bp_deepsup": BPDeepSup,
         "ccl": CCL,
+        "sigprop": SigProp,
         "np": NP,
         "wp": WP,
         "fg": FG,

@@ -51,8 +51,7 @@ class EBD(Algorithm):
             memory: lambda, what the running correlations keep at each step.
             power: strength of the power normalization, which keeps units from going silent.
             level: the mean square that each unit should have.
-            entropy: strength of the layer entropy, which keeps activities from shrinking to nothing:
-                without it, silence decorrelates best.
+            entropy: strength of the layer entropy; without it, silence decorrelates best.
             eps: added to the diagonal of C_k.
         """
         super().__init__(net, **base)
