@@ -40,4 +40,4 @@ class FG(Perturbed):
                 )[1]
                 for delta_k, xi_k in zip(delta, xi, strict=True):
                     delta_k.add_(slope.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k / self.draws)
-        return Credit(local_update(delta, a), a[-1])
+        return Credit(local_update(delta, a), a[-1], self.read(x))

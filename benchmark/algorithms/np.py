@@ -47,4 +47,4 @@ class NP(Perturbed):
                 gain = (sample_losses(logits, y, self.loss) - clean) / (self.sigma * self.draws)
                 for delta_k, xi_k in zip(delta, xi, strict=True):
                     delta_k.add_(gain.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k)
-        return Credit(local_update(delta, a), a[-1])
+        return Credit(local_update(delta, a), a[-1], self.read(x))

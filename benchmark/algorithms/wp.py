@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from benchmark.algorithm import Algorithm, Credit
+from benchmark.algorithm import Credit
+from benchmark.algorithms.families.decorrelated import Decorrelated
 from benchmark.credit.losses import task_loss
 from benchmark.networks import Network
 from benchmark.options import Count, Positive
 from benchmark.traits import Traits
 
 
-class WP(Algorithm):
+class WP(Decorrelated):
     """Weight perturbation: all weights shaken at once, and one number for the whole batch.
 
         Delta W = -lr (J(W + sigma Psi) - J(W)) / sigma Psi,   Psi ~ N(0, I)
@@ -53,4 +54,4 @@ class WP(Algorithm):
                 for name, psi in Psi.items():
                     update[name].add_((J_moved - J) / (self.sigma * self.draws) * psi)
         objective = torch.stack([(update[name] * w).sum() for name, w in W.items()]).sum()
-        return Credit(objective, logits)
+        return Credit(objective, logits, self.read(x))

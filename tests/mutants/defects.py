@@ -132,6 +132,10 @@ DEFECTS = [
         "oracle/test_predictive.py",
     ),
     Defect(
+        "decorrelation that shrinks each unit too", "credit/decorrelation.py",
+        ".fill_diagonal_(0) @ R", " @ R", "oracle/test_perturbation.py",
+    ),
+    Defect(
         "node perturbation that hears of no harm", "algorithms/np.py",
         "sample_losses(logits, y, self.loss) - clean", "clean - clean",
         "oracle/test_perturbation.py",
@@ -143,6 +147,10 @@ DEFECTS = [
     Defect(
         "labels that all classes share", "algorithms/ccl.py",
         "h_k @ c_k.T - same", "h_k @ c_k.T - same.mean()", "oracle/test_ccl.py",
+    ),
+    Defect(
+        "targets that teach the layers below", "algorithms/sigprop.py",
+        "torch.cat([h, t]).detach()", "torch.cat([h.detach(), t])", "oracle/test_sigprop.py",
     ),
     Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",

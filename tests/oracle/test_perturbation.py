@@ -8,7 +8,9 @@ from benchmark.algorithms.bp import BP
 from benchmark.algorithms.fg import FG
 from benchmark.algorithms.np import NP
 from benchmark.algorithms.wp import WP
+from benchmark.credit.decorrelation import Decorrelation
 from benchmark.errors import UserError
+from benchmark.networks import NETWORKS
 from benchmark.streams import stream
 from tests.oracle.tiny import assert_updates, data, network, updates
 
@@ -66,6 +68,54 @@ def test_wp_update():
     moved = [w + sigma * p for w, p in zip(W, Psi, strict=True)]
     gain = (losses(moved, x, y).mean() - losses(W, x, y).mean()) / sigma
     assert_updates(wp, x, y, [gain * p for p in Psi])
+
+
+def decorrelated(R, z, eta):
+    C = z.T @ z / len(z)
+    return R - eta * (C - torch.diag(C.diag())) @ R
+
+
+@pytest.mark.parametrize(("cls", "options"), [(NP, {"sigma": 0.01}), (WP, {"sigma": 0.01})])
+def test_layers_that_read_decorrelated_inputs(cls, options):
+    """After two steps of R_k by hand, the layers compute W_k R_k h_{k-1}, and predict so too."""
+    eta = 0.1
+    rule, W, x, y, _ = built(cls, decorrelation_lr=eta, **options)
+    R = [torch.eye(w.shape[1], dtype=torch.float64) for w in W]
+    for _ in range(2):
+        h, new = x, []
+        for w, r in zip(W, R, strict=True):
+            z = h @ r.T
+            new.append(decorrelated(r, z, eta))
+            h = torch.tanh(z @ w.T)
+        R = new
+        rule.after_step(rule.credit(x.view(-1, 1, 2, 3), y))
+        rule._noise = stream(0, "noise", 0)
+    for module, r in zip(rule.decorrelations, R, strict=True):
+        torch.testing.assert_close(module.get_buffer("R"), r)
+    combined = [w @ r for w, r in zip(W, R, strict=True)]
+    *_, h2 = clean(combined, x)
+    torch.testing.assert_close(rule.predict(x.view(-1, 1, 2, 3)), h2 @ combined[2].T)
+    if cls is NP:
+        xi = drawn(0, (6, 5), (6, 4), (6, 3))
+        gain = losses(combined, x, y, [0.01 * k for k in xi]) - losses(combined, x, y)
+        read = [h @ r.T for h, r in zip(clean(combined, x), R, strict=True)]
+        pairs = zip(xi, read, strict=True)
+        assert_updates(rule, x, y, [(gain[:, None] * k).T @ h / 0.06 for k, h in pairs])
+
+
+def test_decorrelation_converges_to_uncorrelated_units():
+    x, *_ = data(n=50)
+    R = Decorrelation(6, 0.1).double()
+    for _ in range(2000):
+        R.update(R(x))
+    C = R(x).T @ R(x) / len(x)
+    assert (C - torch.diag(C.diag())).abs().max() < 1e-6 * C.diag().max()
+
+
+def test_decorrelation_needs_fully_connected_layers():
+    net = NETWORKS["lenet"]((1, 28, 28), 10, stream(0, "init"))
+    with pytest.raises(UserError, match="decorrelation_lr"):
+        WP(net, decorrelation_lr=0.1)
 
 
 def off(cls, draws, noise, **options):

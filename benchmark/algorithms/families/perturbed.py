@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.algorithm import Algorithm
+from benchmark.algorithms.families.decorrelated import Decorrelated
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
 from benchmark.options import Count
 
 
-class Perturbed(Algorithm):
+class Perturbed(Decorrelated):
     """Base of node perturbation and the forward gradient on activities."""
 
     def __init__(self, net: Network, *, draws: Count = 1, **base: Any) -> None:
