@@ -37,6 +37,7 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {  # whose options change a trait
     "ia noisy": ("ia", ["--algorithm.noise.every=1", "--algorithm.noise.samples=20"]),
     "ia plain": ("ia", ["--algorithm.normalize=false"]),
     "classrbm generative": ("classrbm", ["--algorithm.objective=generative"]),
+    "fg along weights": ("fg", ["--algorithm.along=weights"]),
     "np decorrelated": ("np", ["--algorithm.decorrelation_lr=0.001"]),
     "wp decorrelated": ("wp", ["--algorithm.decorrelation_lr=0.001"]),
     "pepita normalized": ("pepita", ["--algorithm.normalize=batch"]),

@@ -132,6 +132,10 @@ DEFECTS = [
         "oracle/test_predictive.py",
     ),
     Defect(
+        "a forward gradient with a slope that grows with the draws", "algorithms/fg.py",
+        "slope * psi / self.draws", "slope * psi", "oracle/test_perturbation.py",
+    ),
+    Defect(
         "decorrelation that shrinks each unit too", "credit/decorrelation.py",
         ".fill_diagonal_(0) @ R", " @ R", "oracle/test_perturbation.py",
     ),

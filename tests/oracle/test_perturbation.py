@@ -61,6 +61,15 @@ def test_fg_update():
     assert_updates(fg, x, y, [(d[:, None] * k).T @ h / 6 for k, h in pairs])
 
 
+def test_fg_update_along_weights():
+    fg, W, x, y, _ = built(FG, along="weights")
+    Psi = drawn(0, *(w.shape for w in W))
+    leaves = [w.clone().requires_grad_() for w in W]
+    g = torch.autograd.grad(losses(leaves, x, y).mean(), leaves)
+    d = sum((a * b).sum() for a, b in zip(g, Psi, strict=True))
+    assert_updates(fg, x, y, [d * p for p in Psi])
+
+
 def test_wp_update():
     sigma = 0.01
     wp, W, x, y, _ = built(WP, sigma=sigma)
@@ -127,7 +136,8 @@ def off(cls, draws, noise, **options):
 
 
 @pytest.mark.parametrize(
-    ("cls", "options"), [(NP, {"sigma": 1e-6}), (FG, {}), (WP, {"sigma": 1e-6})]
+    ("cls", "options"),
+    [(NP, {"sigma": 1e-6}), (FG, {}), (FG, {"along": "weights"}), (WP, {"sigma": 1e-6})],
 )
 def test_the_mean_of_many_draws_is_the_gradient(cls, options):
     """And the error of n draws falls as 1 / sqrt(n): by 4 for 16 times as many."""
@@ -135,13 +145,14 @@ def test_the_mean_of_many_draws_is_the_gradient(cls, options):
     assert 3 < few / many < 5.3 and many < 0.7
 
 
-def test_np_tends_to_the_forward_gradient():
+@pytest.mark.parametrize(("cls", "along"), [(NP, "activities"), (WP, "weights")])
+def test_np_and_wp_tend_to_the_forward_gradients(cls, along):
     """Of the same noise, as its size falls: the difference is O(sigma)."""
     x, y, _ = data()
-    fg = updates(built(FG)[0], x, y)
+    fg = updates(built(FG, along=along)[0], x, y)
     gaps = []
     for sigma in (1e-2, 1e-3):
-        own = updates(built(NP, sigma=sigma)[0], x, y)
+        own = updates(built(cls, sigma=sigma)[0], x, y)
         gaps.append(max((a - b).abs().max() for a, b in zip(own, fg, strict=True)))
     assert 5 < gaps[0] / gaps[1] < 20
 
