@@ -58,7 +58,7 @@ class FG(Perturbed):
             update = {name: torch.zeros_like(w) for name, w in W.items()}
             for _ in range(self.draws):
                 Psi = dict(zip(W, self.directions(W.values()), strict=True))
-                _, slope, logits = torch.func.jvp(
+                _, slope, logits = torch.func.jvp(  # type: ignore[misc]
                     lambda W: with_logits(functional_call(self.net, W, (x,)), y, self.loss),
                     ({name: w.detach() for name, w in W.items()},),
                     (Psi,),

@@ -27,10 +27,10 @@ def load(results: Path, *, earlier: bool = False) -> list[Record]:
     Raises:
         UserError: a record is broken (the file is named), or two files hold the same run.
     """
-    return list(located(results).values())
+    return list(located(results, earlier=earlier).values())
 
 
-def located(results: Path) -> dict[Path, Record]:
+def located(results: Path, *, earlier: bool = False) -> dict[Path, Record]:
     """As :func:`load`, each under its file."""
     records: dict[Path, Record] = {}
     files: dict[tuple[str, int], Path] = {}
