@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 from benchmark.suite.records import records, robustness, studies
-from tests.records.conftest import make_record
+from tests.records.conftest import identified, make_record
 from tests.tables.test_equal import study
 from tests.tables.test_robustness import measured_of
 
@@ -42,10 +42,12 @@ def fill(results):
         fields = {"row.variant": text, "row.network.activation": text, "row.algorithm.name": "fa",
                   "environment.device_name": text, "row.algorithm.option": text}  # fmt: skip
         made.append(make_record(fields, row_hash=f"a{k}" * 6))
+    made = [identified(one) for one in made]
     for one in made:
         records.save(results, one)
     strange = results / "records" / "a #1 %41 & 'b'-555555555555-s0.json"
-    strange.write_text(json.dumps(make_record({"row.algorithm.name": "fa"}, row_hash="5" * 12)))
+    plain = identified(make_record({"row.algorithm.name": "fa"}, row_hash="5" * 12))
+    strange.write_text(json.dumps(plain))
     robustness.save(results, made[0], measured_of(made[0], 98.0, None, 2.0, 40.0))
     studies.save(results, study("bp", chosen=0.1))
     (results / "audit.csv").write_text(f"algorithm,family,angle_end\ndfa,{SCRIPT},60.4\n")

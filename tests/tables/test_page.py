@@ -17,7 +17,7 @@ from benchmark.suite.tables import leaderboard
 from benchmark.suite.tables.page import write_page
 from benchmark.suite.tables.page.rulebook import rules
 from benchmark.suite.tables.page.runs import Runs
-from tests.records.conftest import make_record
+from tests.records.conftest import identified, make_record
 from tests.tables.pages import HOSTILE, TEMPLATE, Page, fill, pages
 
 
@@ -78,7 +78,8 @@ def test_a_number_leads_to_its_runs_and_to_what_repeats_them(results):
     board = read[results / "page" / "board.html"]
     assert "98.10 ± 0.14" in board.text  # 98.0 and 98.2
     group = read[results / "page" / "runs" / "mnist-mlp-1024-relu.html"]
-    assert "make rerun RECORD=results/records/mnist-mlp-bp-000000000000-s1.json" in group.text
+    bp = identified(make_record())["row_hash"]
+    assert f"make rerun RECORD=results/records/mnist-mlp-bp-{bp}-s1.json" in group.text
     assert "make rerun RECORD='results/records/a #1 %41 & '\"'\"'b'\"'\"'-555" in group.text
     assert (
         "ended at chance: test 10.00 %" in group.text and "diverged in epoch 0 of 2" in group.text
@@ -97,7 +98,7 @@ def test_what_was_measured_has_a_page(results):
 
 
 def test_what_was_not_measured_has_none(tmp_path):
-    records.save(tmp_path, make_record())
+    records.save(tmp_path, identified(make_record()))
     write_page(tmp_path)
     names = {path.name for path in (tmp_path / "page").glob("*.html")}
     assert names == {"index.html", "board.html"}
@@ -128,7 +129,7 @@ def test_rules_are_read_as_they_are():
 
 
 def test_a_broken_record_is_one_line_and_no_page(tmp_path, capsys):
-    records.save(tmp_path, make_record())
+    records.save(tmp_path, identified(make_record()))
     (tmp_path / "records" / "broken.json").write_text('{"schema": 1}')
     assert main(["page", "--results", str(tmp_path)]) == 2
     said = capsys.readouterr().err.splitlines()
@@ -138,10 +139,10 @@ def test_a_broken_record_is_one_line_and_no_page(tmp_path, capsys):
 
 
 def test_a_full_disk_leaves_the_page_as_it_was(tmp_path, monkeypatch):
-    records.save(tmp_path, make_record())
+    records.save(tmp_path, identified(make_record()))
     write_page(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    records.save(tmp_path, make_record(seed=1))
+    other = records.save(tmp_path, identified(make_record(seed=1)))
     write, left = Path.write_bytes, [20]
 
     def full(path, content):
@@ -153,16 +154,16 @@ def test_a_full_disk_leaves_the_page_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match="No space left on device; nothing was written"):
         write_page(tmp_path)
-    (tmp_path / "records").joinpath(f"mnist-mlp-bp-{'0' * 12}-s1.json").unlink()
+    other.unlink()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page", "records"]
 
 
 def test_what_is_gone_has_no_page_any_more(tmp_path):
-    records.save(tmp_path, make_record())
+    records.save(tmp_path, identified(make_record()))
     records.save(
         tmp_path,
-        gone := make_record({"dataset.name": "x", "row.data.name": "x"}, row_hash="1" * 12),
+        gone := identified(make_record({"dataset.name": "x", "row.data.name": "x"})),
     )
     write_page(tmp_path)
     assert len(list((tmp_path / "page" / "runs").iterdir())) == 2
@@ -172,7 +173,7 @@ def test_what_is_gone_has_no_page_any_more(tmp_path):
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
-    records.save(tmp_path, make_record())
+    records.save(tmp_path, identified(make_record()))
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="no folder of generated pages"):
