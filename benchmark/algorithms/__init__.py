@@ -13,6 +13,7 @@ from benchmark.algorithms.ccl import CCL
 from benchmark.algorithms.cd import CD
 from benchmark.algorithms.chl import CHL
 from benchmark.algorithms.classrbm import ClassRBM
+from benchmark.algorithms.cwc import CwC
 from benchmark.algorithms.ddtp_linear import DDTPLinear
 from benchmark.algorithms.dfa import DFA
 from benchmark.algorithms.dfc import DFC
@@ -36,6 +37,7 @@ from benchmark.algorithms.ipc import IPC
 from benchmark.algorithms.kp import KP
 from benchmark.algorithms.ldtp import LDTP
 from benchmark.algorithms.mono_forward import MonoForward
+from benchmark.algorithms.noprop import NoProp
 from benchmark.algorithms.np import NP
 from benchmark.algorithms.pc import PC
 from benchmark.algorithms.pepita import PEPITA
@@ -44,8 +46,10 @@ from benchmark.algorithms.pepita_tl import PEPITATL
 from benchmark.algorithms.pepita_video import PEPITAVideo
 from benchmark.algorithms.primitives import PrimitiveSum
 from benchmark.algorithms.sa import SA
+from benchmark.algorithms.scff import SCFF
 from benchmark.algorithms.sdtp import SDTP
 from benchmark.algorithms.sigprop import SigProp
+from benchmark.algorithms.softhebb import SoftHebb
 from benchmark.algorithms.tp import TP
 from benchmark.algorithms.usf import USF
 from benchmark.algorithms.wm import WM
@@ -77,6 +81,8 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "pepita_tl": PEPITATL,
         "pepita_video": PEPITAVideo,
         "ff": FF,
+        "scff": SCFF,
+        "cwc": CwC,
         "tp": TP,
         "dtp": DTP,
         "sdtp": SDTP,
@@ -98,9 +104,11 @@ ALGORITHMS: Registry[Algorithm] = Registry(
         "bp_deepsup": BPDeepSup,
         "ccl": CCL,
         "sigprop": SigProp,
+        "noprop": NoProp,
         "np": NP,
         "wp": WP,
         "fg": FG,
+        "softhebb": SoftHebb,
         "cd": CD,
         "classrbm": ClassRBM,
         "es": ES,

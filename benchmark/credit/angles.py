@@ -72,5 +72,7 @@ def _downstream(net: nn.Module) -> Iterator[tuple[int, Tensor]]:
         if k == 0 or not (isinstance(block, Block) and isinstance(block.synapse, nn.Linear)):
             return
         W = block.synapse.weight.detach()
+        if product is not None and product.shape[1] != len(W):  # blocks that are no chain
+            return
         product = W if product is None else product @ W
         yield k - 1, product

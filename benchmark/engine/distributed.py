@@ -70,6 +70,11 @@ def sum_(t: Tensor) -> Tensor:
     return t
 
 
+def mean_(t: Tensor) -> Tensor:
+    """``t`` averaged over all processes, in place."""
+    return sum_(t).div_(dist.get_world_size()) if dist.is_initialized() else t
+
+
 def gather(value: Any) -> list[Any]:
     """Every process's value, in the order of their ranks; tensors must lie on the CPU."""
     if not dist.is_initialized():

@@ -157,6 +157,23 @@ DEFECTS = [
         "torch.cat([h, t]).detach()", "torch.cat([h.detach(), t])", "oracle/test_sigprop.py",
     ),
     Defect(
+        "units that forget what they win", "algorithms/softhebb.py",
+        "- (y * u).sum() / len(u)", "+ (y * u).sum() / len(u)", "oracle/test_softhebb.py",
+    ),
+    Defect(
+        "labels under the noise of the next block", "algorithms/noprop.py",
+        "self.noised(t - 1, u), x)", "self.noised(t, u), x)", "oracle/test_noprop.py",
+    ),
+    Defect(
+        "channels that all classes share", "algorithms/cwc.py",
+        "[share.mean(1) for share in shares]", "[squares.mean(1) for _ in shares]",
+        "oracle/test_cwc.py",
+    ),
+    Defect(
+        "negative pairs of a sample with itself", "algorithms/scff.py",
+        "x + x.roll(1, 0), y]", "x + x.roll(0, 0), y]", "oracle/test_ff.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),

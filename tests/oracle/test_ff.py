@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmark.algorithms.ff import FF
+from benchmark.algorithms.scff import SCFF
 from benchmark.credit.goodness import (
     Goodness,
     Label,
@@ -17,6 +18,7 @@ from benchmark.credit.goodness import (
 )  # fmt: skip
 from benchmark.errors import UserError
 from benchmark.networks.mlp import MLP
+from benchmark.streams import stream
 
 N, CLASSES = 6, 3
 
@@ -154,3 +156,32 @@ def test_greedy_layers_without_a_trainer_are_one_line():
     ff.begin_step()
     with pytest.raises(UserError, match="needs a Trainer"):
         ff.credit(x, y)
+
+
+def test_self_contrastive_pairs():
+    """A sample with itself against a sample with its neighbour, through the same weights."""
+    generator = torch.Generator().manual_seed(0)
+    net = MLP((1, 3, 4), CLASSES, generator, hidden=(9, 8))
+    scff = SCFF(net, classes=CLASSES, goodness=Goodness("mean", threshold=0.7), length="none")
+    scff.double()
+    x = torch.rand(N, 1, 3, 4, generator=generator, dtype=torch.float64)
+    y = torch.tensor([0, 1, 2, 0, 1, 2])
+    images = x.flatten(1)
+    z = torch.cat([2 * images, torch.stack([images[i] + images[i - 1] for i in range(N)])])
+    error_sign = torch.cat([torch.ones(N), torch.zeros(N)]).double()
+    expected = []
+    for W in (block.synapse.weight.detach() for block in scff.net.blocks):
+        h = (z @ W.T).relu()
+        error = (h.square().mean(1) - 0.7).sigmoid() - error_sign
+        expected.append((error[:, None] * 2 * h / h.shape[1]).T @ z / (2 * N))
+        z = h
+    weights = [block.synapse.weight for block in scff.net.blocks]
+    own = torch.autograd.grad(scff.credit(x, y).objective, weights)
+    for a, b in zip(own, expected, strict=True):
+        torch.testing.assert_close(a, b)
+    assert scff.readout is not None and scff.predict(x).shape == (N, CLASSES)
+
+
+def test_self_contrastive_learning_has_no_labels_to_try():
+    with pytest.raises(UserError, match="predict_by=readout"):
+        SCFF(MLP((1, 3, 4), CLASSES, stream(0, "init"), hidden=(9,)), predict_by="goodness")
