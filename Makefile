@@ -11,8 +11,7 @@ where    = $(call option,WORKERS,--workers) $(call option,GPUS,--gpus) \
   $(call option,PER_GPU,--per_gpu) $(call option,SLURM,--slurm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots costs scale perf tune evolve audit list test lint check fuzz mutants clean
-.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots page costs perf tune evolve audit list test lint check fuzz mutants clean
+.PHONY: help setup lock bench table rerun robust fantasies leaderboard plots page costs scale perf tune evolve audit list test lint check fuzz mutants clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
