@@ -62,7 +62,7 @@ def test_to_a_record_and_back(window, page):
     window.open("about:blank")
     window.open(f"{(page / 'board.html').as_uri()}#table=board&find=dfa")
     window.click("#board tbody tr:not([hidden]) td:nth-of-type(8) a")
-    assert '"row_hash": "111111111111"' in window.run("document.body.textContent")
+    assert '"name": "dfa"' in window.run("document.body.textContent")
     window.back()
     assert window.run(SHOWN) == ["dfa"]
 
