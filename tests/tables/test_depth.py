@@ -5,7 +5,8 @@ import csv
 import pytest
 
 from benchmark.suite.records import records, studies
-from benchmark.suite.tables.depth_board import write_depth
+from benchmark.suite.tables.depth_board import points, write_depth
+from benchmark.suite.tables.depth_plot import depth_plots
 from tests.records.conftest import identified, make_record
 
 TEST = {("bp", 1): [97.0, 98.0], ("bp", 4): [98.0, 99.0], ("fa", 4): [90.0, None]}
@@ -53,3 +54,11 @@ def test_by_hand(results):
     first = (results / "tables" / "depth.md").read_text()
     write_depth(results)
     assert (results / "tables" / "depth.md").read_text() == first
+
+
+def test_the_figure_has_a_panel_for_each_family(results):
+    drawn = dict(depth_plots(points(studies.load(results), records.load(results))))
+    assert set(drawn) == {"depth-mnist-mlp.png", "depth-mnist-mlp.svg"}
+    text = drawn["depth-mnist-mlp.svg"].decode()
+    assert "feedback alignment" in text and ">fa<" in text and ">bp<" in text
+    assert drawn == dict(depth_plots(points(studies.load(results), records.load(results))))

@@ -40,7 +40,7 @@ def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
     measured.
     """
     with rc_context(STYLE):
-        return [file for name, figure in _draw(records) for file in _files(name, figure)]
+        return [file for name, figure in _draw(records) for file in files_of(name, figure)]
 
 
 def _draw(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
@@ -179,8 +179,12 @@ def _names(frame: pd.DataFrame) -> pd.Series:
 
 
 def _styles(rows: Rows) -> dict[str, dict[str, Any]]:
-    """Color, linestyle and marker of each name."""
-    rules = {name: group[0]["row"]["algorithm"]["name"] for name, group in rows.items()}
+    """Those of rows by name."""
+    return styles_of({name: rs[0]["row"]["algorithm"]["name"] for name, rs in rows.items()})
+
+
+def styles_of(rules: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Color, linestyle and marker of each name, from the rule that it stands for."""
     return {
         name: {
             "color": "black" if look.color is None else COLORS[look.color],
@@ -219,7 +223,8 @@ def _figure(title: str) -> tuple[Figure, Axes]:
     return figure, ax
 
 
-def _files(name: str, figure: Figure) -> Iterator[tuple[str, bytes]]:
+def files_of(name: str, figure: Figure) -> Iterator[tuple[str, bytes]]:
+    """A figure as PNG and as SVG, each with its file name."""
     for form, unsaid in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=form, bbox_inches="tight", metadata=unsaid)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import UserError
-from benchmark.suite.records import counted, robustness
+from benchmark.suite.records import counted, robustness, studies
 from benchmark.suite.records.files import replace_between, write_atomically
 from benchmark.suite.records.published import papers as titles_of_papers
 from benchmark.suite.records.records import Record, load
@@ -138,10 +138,12 @@ def write_plots(results: Path) -> list[Path]:
     Raises:
         UserError: there are no records, one is broken, or a file cannot be written.
     """
-    from benchmark.suite.tables.plots import plots  # matplotlib is slow to import
+    from benchmark.suite.tables.depth_plot import depth_plots  # matplotlib is slow to import
+    from benchmark.suite.tables.plots import plots
 
-    paths = []
-    for name, content in plots(_records(results)):
+    paths, records = [], _records(results)
+    depths = depth_board.points(studies.load(results), records)
+    for name, content in [*plots(records), *depth_plots(depths)]:
         paths.append(results / "plots" / name)
         write_atomically(paths[-1], content)
     return paths
