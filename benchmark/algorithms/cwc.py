@@ -17,7 +17,7 @@ class CwC(Algorithm):
     """Channel-wise competitive learning: each class has channels of its own, and they compete.
 
         G_j = mean over the channels of class j, and places, of h_k^2
-        Delta W_k = -lr d/dW_k CE(G, y)             (Papachristodoulou et al. 2024, eqs. 3 and 4)
+        Delta W_k = -lr d/dW_k CE(G, y)                           (Papachristodoulou et al. 2024)
 
     in every layer by itself, from a single pass. The channels (or units) are shared out in equal
     parts, in their order. The class whose channels are the most active wins: by the goodness of all

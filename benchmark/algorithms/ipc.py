@@ -18,7 +18,7 @@ class IPC(Predicted):
     """Incremental predictive coding: states and weights descend one energy in turn, T times.
 
         T times    h_l <- h_l - lr_h dF/dh_l,   from the feed-forward pass
-                   theta_l <- theta_l - lr dF/dtheta_l           (Salvatori et al. 2024, alg. 1)
+                   theta_l <- theta_l - lr dF/dtheta_l           (Salvatori et al. 2024)
 
     F is the energy of pc, where the weights wait until the states have relaxed. With one step this
     is pc. The pull on the output is that of the feed-forward pass, and F is divided by it as in pc.

@@ -24,18 +24,19 @@ class NoProp(Algorithm):
         z_t = sqrt(abar_t) u_y + sqrt(1 - abar_t) eps,   eps ~ N(0, I)      noised label, t = 0..T
         v_t(z, x) = softmax(A_t f(W_t [x, z]))                                         block t
         (W_t, A_t) descend eta/2 (SNR(t) - SNR(t-1)) |v_t(z_{t-1}, x) - u_y|^2
-        the output block descends CE(W z_T, y)                     (Li et al. 2025, eq. 8)
+        the output block descends CE(W z_T, y)                     (Li et al. 2025)
 
     with u_y one-hot, SNR = abar / (1 - abar), and all blocks taught in each step. Prediction is the
-    chain of posterior means (eq. 3, without its noise), from z_0 = 0:
+    chain of posterior means (without their noise), from z_0 = 0:
 
         z_t = a_t v_t(z_{t-1}, x) + b_t z_{t-1}
         a_t = sqrt(abar_t) (1 - alpha_t) / (1 - abar_{t-1}),   alpha_t = abar_{t-1} / abar_t
         b_t = sqrt(alpha_t) (1 - abar_t) / (1 - abar_{t-1})
 
     Each hidden layer of an MLP becomes a block that reads the image and a noised label, so that T
-    is the number of hidden layers; abar_t = sin^2(pi/2 (t + 1/2) / (T + 1)). The authors' blocks
-    are small convolutional networks.
+    is the number of hidden layers. The authors' blocks are small convolutional networks.
+
+    guess: the schedule, abar_t = sin^2(pi/2 (t + 1/2) / (T + 1)).
     """
 
     traits = Traits(

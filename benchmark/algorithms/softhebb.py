@@ -21,11 +21,12 @@ class SoftHebb(Algorithm):
     """SoftHebb: units compete for inputs by a softmax, and turn to those that they win.
 
         x = c / |c|,  c = h_{k-1} - mean;   u = W x,   y = softmax(u / temperature)
-        Delta w_ik = lr y_k (x_i - u_k w_ik)                       (Moraitis et al. 2022, eq. 2)
+        Delta w_ik = lr y_k (x_i - u_k w_ik)                       (Moraitis et al. 2022)
 
     over the units of a layer, or the channels at each place of a convolution, whose places are
     summed. Inputs of a layer are centred by their running mean, or one unit would win them all, and
-    scaled to length 1, as the weights tend to be. With
+    scaled to length 1, as the weights tend to be: the centring and the weights' first length are
+    our own additions. With
     ``anti_hebbian`` y_k is negative for all but the winner (Journe et al. 2023). No label reaches
     the hidden layers: the output block, a linear read-out of the topmost one, learns beside them by
     the task loss. A bias is the weight of an input that is always 1. Weights start shorter than 1:

@@ -129,16 +129,7 @@ def _table(lines: pd.DataFrame) -> str:
     target = lines["target"].iloc[0]
     known = not math.isnan(target)
     variant = lines["variant"].map(lambda text: f" ({text})" if text else "")
-    columns: dict[str, Any] = {
-        "algorithm": lines["algorithm"] + variant,
-        "epochs": lines["epochs"],
-        "test accuracy": _numbers(lines["test_acc_mean"], ".2f"),
-        "MFLOP / image": _numbers(lines["flops_sample"] / 1e6, ".3g"),
-        "x bp": _numbers(lines["times_bp"], ".2f"),
-        "passes": _numbers(lines["passes"], "g"),
-        "MB": _numbers(lines["peak_bytes"] / 1e6, ".1f"),
-        "TFLOP": _numbers(lines["flops_run"] / 1e12, ".3g"),
-    }
+    columns: dict[str, Any] = {"algorithm": lines["algorithm"] + variant, **shown(lines)}
     if known:
         columns |= {
             f"epochs to {target:.0f} %": _numbers(lines["epochs_to_target"], ".1f"),
@@ -148,6 +139,19 @@ def _table(lines: pd.DataFrame) -> str:
     columns["front"] = ["F" * bool(f) + "M" * bool(m) for f, m in fronts]
     cells = pd.DataFrame(columns).astype(str).map(markdown)
     return cells.to_markdown(index=False, disable_numparse=True)
+
+
+def shown(lines: pd.DataFrame) -> dict[str, list[str]]:
+    """The numbers of each row as text, by their heads."""
+    return {
+        "epochs": [*lines["epochs"].astype(str)],
+        "test accuracy": _numbers(lines["test_acc_mean"], ".2f"),
+        "MFLOP / image": _numbers(lines["flops_sample"] / 1e6, ".3g"),
+        "x bp": _numbers(lines["times_bp"], ".2f"),
+        "passes": _numbers(lines["passes"], "g"),
+        "MB": _numbers(lines["peak_bytes"] / 1e6, ".1f"),
+        "TFLOP": _numbers(lines["flops_run"] / 1e12, ".3g"),
+    }
 
 
 def _numbers(values: pd.Series, form: str) -> list[str]:

@@ -46,6 +46,7 @@ class Point(NamedTuple):
     n_seeds: int
     val: list[float]
     test: list[float]
+    row_hash: str
 
 
 def points(board: Iterable[studies.Study], records: Iterable[Record]) -> list[Point]:
@@ -60,11 +61,11 @@ def points(board: Iterable[studies.Study], records: Iterable[Record]) -> list[Po
             newest[names] = study
     found = []
     for names, study in newest.items():
-        group = rows.get(studies.best(study)["row_hash"], [])
-        runs = [record for record in group if record["seed"] not in study["seeds"]]
+        row_hash = studies.best(study)["row_hash"]
+        runs = [record for record in rows.get(row_hash, []) if record["seed"] not in study["seeds"]]
         good = [record["metrics"] for record in runs if not failed(record)]
         val, test = ([m[name] for m in good if name in m] for name in ("val_acc", "test_acc"))
-        found.append(Point(*names, len(study["trials"]), len(runs), val, test))
+        found.append(Point(*names, len(study["trials"]), len(runs), val, test, row_hash))
     return sorted(found, key=lambda point: (point[:3], point.algorithm != "bp", point.algorithm))
 
 
@@ -110,7 +111,7 @@ def _cells(point: Point) -> dict[str, str]:
 def _page(group: list[Point]) -> str:
     """Rules down, depths across."""
     depths = sorted({point.depth for point in group})
-    at = {(point.algorithm, point.depth): _cell(point) for point in group}
+    at = {(point.algorithm, point.depth): cell_text(point) for point in group}
     rules = dict.fromkeys(rule for rule, _ in at)
     rows = [[markdown(rule), *(at.get((rule, depth), "") for depth in depths)] for rule in rules]
     trials = sorted({point.trials for point in group})
@@ -118,7 +119,8 @@ def _page(group: list[Point]) -> str:
     return f"{markdown_table(['rule', *map(str, depths)], rows)}\n\n{counted} trials each."
 
 
-def _cell(point: Point) -> str:
+def cell_text(point: Point) -> str:
+    """``97.19 ± 0.10 (3)``, with the seeds that failed; empty where none was trained."""
     lost = point.n_seeds - len(point.test)
     seeds = f"{point.n_seeds}, {lost} failed" if lost else f"{point.n_seeds}"
     mean, sd = sample_mean(point.test), sample_sd(point.test)

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from benchmark.suite.records import robustness, studies
+from benchmark.suite.records import counted, robustness, studies
 from benchmark.suite.records.reading import read_csv
 from benchmark.suite.records.records import Record
-from benchmark.suite.tables import equal_board, robustness_board, robustness_page, tally
+from benchmark.suite.tables import (
+    cost_board,
+    depth_board,
+    equal_board,
+    robustness_board,
+    robustness_page,
+    tally,
+)
 from benchmark.suite.tables.page.rulebook import rules
 from benchmark.suite.tables.page.runs import Row
 from benchmark.suite.tables.page.shown import Cell, Column, Table
@@ -26,6 +33,15 @@ ATTACKS = (
     "Accuracy in percent on test images spread evenly over the test set, mean ± sample standard "
     "deviation over the seeds. What withstands PGD through a rule's own feedback, but not through "
     "the true gradient, is gradient masking and no robustness."
+)
+DEPTH = (
+    "Networks of 1 to 32 hidden layers of 128 units. At each depth every rule had as many trials "
+    "of a search; its best setting was trained with the seeds counted in brackets."
+)
+COSTS = (
+    "Counted from the operations of a training step, equal on every machine. x bp: beside backprop "
+    "with the same network and data; MB: all tensors of a step at their most; TFLOP: of the whole "
+    "run; front: F where no other row is as accurate for fewer operations, M for less memory."
 )
 AUDIT = (
     "angle: to the true gradient, in degrees, at the start, the middle and the end of a small run; "
@@ -51,8 +67,8 @@ def sections(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) 
     Raises:
         UserError: a file that they are read from is broken.
     """
-    found = [_equal(results, records, rows), _attacks(results, records, rows), _audit(results)]
-    return [section for section in [*found, _evolution(results)] if section.tables]
+    boards = [one(results, records, rows) for one in (_equal, _depth, _costs, _attacks)]
+    return [one for one in [*boards, _audit(results), _evolution(results)] if one.tables]
 
 
 def audit(results: Path, rule: str = "") -> Table:
@@ -83,6 +99,47 @@ def _equal(results: Path, records: Iterable[Record], rows: Mapping[str, Row]) ->
         ]
         tables.append((title, "", Table(f"equal{len(tables)}", title, columns, cells)))
     return Section("equal.html", "At equal budgets", [EQUAL], tables, "make table PAPER=equal")
+
+
+def _depth(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
+    tables: list[tuple[str, str, Table]] = []
+    points = depth_board.points(studies.load(results), records)
+    for (dataset, network), members in groupby(points, lambda point: point[:2]):
+        at = {(point.algorithm, point.depth): point for point in members}
+        depths = sorted({depth for _, depth in at})
+        cells = [
+            [_rule(rule), *(_at_depth(at.get((rule, depth)), rows) for depth in depths)]
+            for rule in dict.fromkeys(rule for rule, _ in at)
+        ]
+        title = f"{dataset}, {depth_board.TITLES.get(network, network)} networks"
+        columns = [Column("rule"), *(Column(f"{depth} hidden", number=True) for depth in depths)]
+        tables.append((title, "", Table(f"depth{len(tables)}", title, columns, cells)))
+    return Section("depth.html", "Depth", [DEPTH], tables, "make table PAPER=depth")
+
+
+def _at_depth(point: depth_board.Point | None, rows: Mapping[str, Row]) -> Cell:
+    if point is None:
+        return Cell()
+    return _linked(_cell(depth_board.cell_text(point)), rows, point.row_hash)
+
+
+def _costs(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
+    board = cost_board.cost_board(records, counted.read(results))
+    columns = [
+        Column("rule"), Column("data set", choice=True), Column("network", choice=True),
+        *(Column(head, number=True) for head in cost_board.shown(board)), Column("front"),
+    ]  # fmt: skip
+    fronts = zip(board["front_flops"], board["front_memory"], strict=True)
+    names = board[["algorithm", "dataset", "network", "row_hash"]].itertuples(index=False)
+    numbers = zip(*cost_board.shown(board).values(), strict=True)
+    cells = [
+        [_rule(rule), Cell(dataset), Cell(network),
+         *(_linked(_cell(text), rows, row) for text in texts), Cell("F" * f + "M" * m)]
+        for (rule, dataset, network, row), texts, (f, m) in zip(names, numbers, fronts, strict=True)
+    ]  # fmt: skip
+    tables = [("", "", Table("costs", "Costs", columns, cells))] if cells else []
+    title = "What accuracy costs"
+    return Section("costs.html", title, [COSTS], tables, "make costs", filters=True)
 
 
 def _attacks(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
