@@ -269,6 +269,7 @@ def fantasies(args: list[str]) -> None:
 def leaderboard(args: list[str]) -> None:
     """Boards and papers' tables from the records."""
     from benchmark.suite.tables import (
+        write_boards,
         write_costs,
         write_leaderboard,
         write_robustness,
@@ -281,6 +282,7 @@ def leaderboard(args: list[str]) -> None:
     options = parser.parse_args(args)
     table = write_leaderboard(options.results, options.readme)
     write_tables(options.results, readme=options.readme)
+    write_boards(options.results, options.readme)
     attacked = write_robustness(options.results)
     counted = write_costs(options.results)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")

@@ -6,6 +6,7 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.suite.records import records, studies
+from benchmark.suite.tables import write_boards
 from benchmark.suite.tables.equal_board import COLUMNS, write_equal
 from tests.records.conftest import identified, make_record
 
@@ -153,3 +154,16 @@ def test_a_study_of_another_title_than_its_file_is_refused(tmp_path):
 def test_one_table_is_printed_where_it_is_asked_for(results):
     assert "mnist" in write_equal(results, "mnist")
     assert write_equal(results, "cifar10") == ""
+
+
+def test_the_readme_has_the_board_in_brief(results, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- equal:start -->\nold\n<!-- equal:end -->\nb\n")
+    write_boards(results, readme)
+    text = readme.read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["rule", "test accuracy", "minus bp", "p"] in rows and "old" not in text
+    (bp,) = (row for row in rows if row[:1] == ["bp"])
+    assert bp[1].endswith("(3)") and bp[2:] == ["", ""]
+    assert (results / "tables" / "equal.csv").exists()
+    assert not (results / "tables" / "depth.csv").exists()

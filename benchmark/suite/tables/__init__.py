@@ -2,6 +2,7 @@
 
 from benchmark.suite.tables.write import (
     write_board,
+    write_boards,
     write_costs,
     write_leaderboard,
     write_plots,
@@ -11,6 +12,7 @@ from benchmark.suite.tables.write import (
 
 __all__ = [
     "write_board",
+    "write_boards",
     "write_costs",
     "write_leaderboard",
     "write_plots",

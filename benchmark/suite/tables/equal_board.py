@@ -87,6 +87,30 @@ def write_equal(results: Path, only: str | None = None) -> str:
     return "\n".join(page for name, page in pages.items() if only in (None, name))
 
 
+def to_readme(results: Path) -> str:
+    """Each table in brief, its rules in the order of their validation accuracy; empty for none.
+
+    Raises:
+        UserError: a study or a record is faulty.
+    """
+    parts = []
+    for (dataset, conv), (_, cells) in tables(studies.load(results), load(results)).items():
+        measured = [cell for cell in cells if cell["test_acc_mean"]]
+        ranked = sorted(measured, key=lambda cell: -float(cell["val_acc"] or 0))
+        rows = [
+            [
+                markdown(cell["algorithm"]),
+                f"{_spread(cell['test_acc_mean'], cell['test_acc_sd'])} ({cell['n_seeds']})",
+                _spread(cell["diff_bp"], cell["diff_ci95"], "+.2f"),
+                cell["p_holm"],
+            ]
+            for cell in ranked
+        ]
+        table = markdown_table(["rule", "test accuracy", "minus bp", "p"], rows)
+        parts.append(f"**{markdown(dataset)}**, {TITLES[conv]}:\n\n{table}")
+    return "\n\n".join(parts)
+
+
 def tables(
     board: Iterable[studies.Study], records: Iterable[Record]
 ) -> dict[tuple[str, bool], tuple[list[Line], list[dict[str, str]]]]:

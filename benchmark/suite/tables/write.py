@@ -114,6 +114,24 @@ def write_board(board: str, results: Path, only: str | None = None) -> str:
     return write(results, only)
 
 
+def write_boards(results: Path, readme: Path | None = None) -> None:
+    """Write the boards ``equal`` and ``depth`` where they have studies.
+
+    Args:
+        results: folder of results.
+        readme: a file whose section ``equal`` is refreshed.
+
+    Raises:
+        UserError: a study or a record is faulty, or a file cannot be written.
+    """
+    known = {study["row"].get("variant") for study in studies.load(results)}
+    for board, variant in (("equal", equal_board.VARIANT), ("depth", depth_board.VARIANT)):
+        if variant in known:
+            write_board(board, results)
+    if readme is not None and equal_board.VARIANT in known:
+        replace_between(readme, "equal", equal_board.to_readme(results))
+
+
 def write_costs(results: Path) -> int:
     """Write ``costs.csv`` and ``costs.md`` into ``results``, where rows were counted.
 
