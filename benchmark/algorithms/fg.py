@@ -26,7 +26,7 @@ class FG(Perturbed):
 
     With ``along=weights`` the direction is one of all weights, and the batch has one slope:
 
-        Delta W = -lr <dJ/dW, Psi> Psi,   Psi ~ N(0, I)     (Baydin et al. 2022, eq. 2)
+        Delta W = -lr <dJ/dW, Psi> Psi,   Psi ~ N(0, I)     (Baydin et al. 2022)
 
     which is wp without a finite step, with its variance.
     """
