@@ -227,7 +227,7 @@ def test_a_recorded_row_is_skipped_unless_asked_again(bench, tmp_path, capsys):
 
 
 def test_all_leaves_out_what_needs_another_network(capsys):
-    from benchmark.cli import _bench_front
+    from benchmark.cli.training import _bench_front
     from benchmark.suite.run.bench import rows_to_run
 
     front, rest = _bench_front(["--algorithm", "all", "--network", "mlp"])

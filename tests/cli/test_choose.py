@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from benchmark.algorithms import ALGORITHMS
-from benchmark.cli import _bench_front, main
+from benchmark.cli import main
+from benchmark.cli.training import _bench_front
 from benchmark.errors import UserError
 from benchmark.suite.records.places import CONFIGS
 from benchmark.suite.records.records import read

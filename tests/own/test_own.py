@@ -7,7 +7,8 @@ import yaml
 
 from benchmark.algorithms import ALGORITHMS
 from benchmark.algorithms.dfa import DFA
-from benchmark.cli import _bench_front, main
+from benchmark.cli import main
+from benchmark.cli.training import _bench_front
 from benchmark.errors import UserError
 from benchmark.suite.launch.cost import UNKNOWN, multiplications
 from benchmark.suite.records.records import load

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from lightning.pytorch import Trainer
 
-from benchmark.cli import _bench_front, main
+from benchmark.cli import main
+from benchmark.cli.training import _bench_front
 from benchmark.errors import UserError
 from benchmark.suite.records import studies
 from benchmark.suite.records.places import CONFIGS
