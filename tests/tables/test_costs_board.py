@@ -6,6 +6,7 @@ import pytest
 
 from benchmark.suite.records.counted import Counted
 from benchmark.suite.tables.cost_board import cost_board, to_csv, to_markdown
+from benchmark.suite.tables.pareto import pareto_plots
 from tests.records.conftest import make_record
 
 
@@ -49,6 +50,15 @@ def test_by_hand(board):
 def test_the_front(board):
     assert dict(board["front_flops"]) == {"bp": True, "fa": False, "dfa": True, "tp": False}
     assert dict(board["front_memory"]) == {"bp": True, "fa": True, "dfa": False, "tp": True}
+
+
+def test_the_figure_has_all_rows_and_needs_three_rules(board):
+    drawn = dict(pareto_plots(board))
+    assert {name.rpartition(".")[2] for name in drawn} == {"png", "svg"}
+    text = next(c for name, c in drawn.items() if name.endswith("svg")).decode()
+    assert all(f">{rule}<" in text for rule in board["algorithm"])
+    assert drawn == dict(pareto_plots(board))
+    assert pareto_plots(board.loc[["bp", "fa"]]) == []
 
 
 def test_the_page(board):

@@ -14,7 +14,7 @@ from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.suite.records import records
 from benchmark.suite.tables import leaderboard
-from benchmark.suite.tables.page import write_page
+from benchmark.suite.tables.page import charts, write_page
 from benchmark.suite.tables.page.rulebook import rules
 from benchmark.suite.tables.page.runs import Runs
 from tests.records.conftest import identified, make_record
@@ -200,3 +200,15 @@ def test_the_board_is_the_leaderboard(results):
     assert [h for h in dict.fromkeys(hashes) if h != "content"] == list(
         frame.sort_values(["dataset", "network"], kind="stable")["row_hash"]
     )
+
+
+def test_the_front_is_a_staircase_through_its_rows():
+    accuracies = {"a": 90.0, "b": 95.0, "c": 93.0, "d": 97.0}
+    made = [make_record({"metrics.test_acc": a}, row_hash=k * 12) for k, a in accuracies.items()]
+    (group,) = Runs({Path(one["row_hash"]): one for one in made}).groups
+    values = {k * 12: cost for k, cost in {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}.items()}
+    chart = charts.costs("", "cost", group.rows, values, {k * 12 for k in "abd"})
+    place = {line.href.rpartition("#")[2][0]: line.end for line in chart.lines}
+    assert chart.front[::2] == [place[k] for k in "abd"]  # "c" is outdone by "b"
+    corners = [(place[right][0], place[left][1]) for left, right in ("ab", "bd")]
+    assert chart.front[1::2] == corners

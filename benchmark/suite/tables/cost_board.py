@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,6 +20,21 @@ COLUMNS = [
     "test_acc_mean", "flops_sample", "times_bp", "flops_run", "passes", "peak_bytes", "target",
     "epochs_to_target", "flops_to_target", "front_flops", "front_memory", "row_hash",
 ]  # fmt: skip
+
+
+class Cost(NamedTuple):
+    """A cost of the board: its column, the unit it is shown in, and the column of its front."""
+
+    column: str
+    unit: float
+    words: str
+    front: str
+
+
+COSTS = (
+    Cost("flops_run", 1e12, "operations of a run (TFLOP)", "front_flops"),
+    Cost("peak_bytes", 1e6, "memory of a step (MB)", "front_memory"),
+)
 TEXT = """\
 # What accuracy costs
 

@@ -45,7 +45,7 @@ def plots(records: Sequence[Record]) -> list[tuple[str, bytes]]:
 
 def _draw(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     frame = leaderboard(records)
-    frame["name"] = _names(frame)
+    frame["name"] = row_names(frame)
     by_row: dict[str, list[Record]] = {}
     for record in records:
         by_row.setdefault(record["row_hash"], []).append(record)
@@ -168,7 +168,7 @@ def _cost(title: str, lines: pd.DataFrame, rows: Rows) -> Figure:
     return figure
 
 
-def _names(frame: pd.DataFrame) -> pd.Series:
+def row_names(frame: pd.DataFrame) -> pd.Series:
     """A name for each line, unique within its dataset and network."""
     variant = frame["variant"].map(lambda text: f" ({text})" if text else "")
     names = frame["algorithm"] + variant

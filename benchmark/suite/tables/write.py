@@ -157,11 +157,14 @@ def write_plots(results: Path) -> list[Path]:
         UserError: there are no records, one is broken, or a file cannot be written.
     """
     from benchmark.suite.tables.depth_plot import depth_plots  # matplotlib is slow to import
+    from benchmark.suite.tables.pareto import pareto_plots
     from benchmark.suite.tables.plots import plots
 
     paths, records = [], _records(results)
     depths = depth_board.points(studies.load(results), records)
-    for name, content in [*plots(records), *depth_plots(depths)]:
+    board = cost_board.cost_board(records, counted.read(results))
+    drawn = [*plots(records), *depth_plots(depths), *pareto_plots(board)]
+    for name, content in drawn:
         paths.append(results / "plots" / name)
         write_atomically(paths[-1], content)
     return paths

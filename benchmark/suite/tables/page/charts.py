@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import pairwise, zip_longest
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
@@ -50,6 +51,7 @@ class Chart(NamedTuple):
     box: tuple[int, int, int, int]
     note: str = ""
     leads: bool = True
+    front: Sequence[Point] = ()
 
 
 def curves(title: str, rows: Sequence[Row]) -> Chart | None:
@@ -104,45 +106,54 @@ def _layers(title: str, quantity: str, tables: Layers, layers: Sequence[str]) ->
     return _chart(title, "epoch", QUANTITIES.get(quantity, quantity), x, y, rows)
 
 
-def costs(title: str, rows: Sequence[Row]) -> Chart | None:
-    """Test accuracy against seconds of a seed; equal distances are equal ratios of the error."""
-    drawn = [r for r in rows if r.line["seconds"] > 0 and not math.isnan(r.line["test_acc_mean"])]
+def costs(
+    title: str,
+    across: str,
+    rows: Sequence[Row],
+    values: Mapping[str, float],
+    front: Container[str] = (),
+) -> Chart | None:
+    """Test accuracy against a cost; equal distances are equal ratios of the error.
+
+    Args:
+        across: the cost in words.
+        rows: the rows; those without a cost or an accuracy are left out.
+        values: cost by row hash.
+        front: hashes of the rows that no other outdoes: a line goes through them.
+    """
+    drawn = [
+        row for row in rows if values.get(row.hash, 0) > 0 and not isnan(row.line["test_acc_mean"])
+    ]
     if len(drawn) < 2:
         return None
-    names = _names(drawn)
+    names = _names(sorted(drawn, key=lambda row: row.name))
     styles = looks({name: row.rule for name, row in names.items()})
     errors = {n: max(100 - row.line["test_acc_mean"], LEAST_ERROR) for n, row in names.items()}
-    x = around([row.line["seconds"] for row in drawn], log=True)
+    x = around([values[row.hash] for row in drawn], log=True)
     y = around(errors.values(), log=True)
-    dots = []
-    for name, row in names.items():
-        sd = 0.0 if math.isnan(row.line["test_acc_sd"]) else row.line["test_acc_sd"]
-        bar = [errors[name] - sd, errors[name] + sd]
-        dots.append((name, row.href, styles[name], (row.line["seconds"], errors[name]), bar))
-    return _scatter(title, x, y, dots)
-
-
-def _scatter(
-    title: str,
-    x: Axis,
-    y: Axis,
-    dots: Sequence[tuple[str, str, Look, Point, list[float]]],
-) -> Chart:
-    height = _height(len(dots))
-    across, upwards = _scales(x, y, height, down=True)
-    ends = {name: (across(seconds), upwards(e)) for name, _, _, (seconds, e), _ in dots}
+    height = _height(len(drawn))
+    to_x, to_y = _scales(x, y, height, down=True)
+    ends = {name: (to_x(values[row.hash]), to_y(errors[name])) for name, row in names.items()}
     labels = _labels(ends, height)
-    lines = [
-        Line(name, href, look, [(ends[name][0], upwards(e)) for e in bar], [],
-             [ends[name]], ends[name], labels[name])
-        for name, href, look, _, bar in dots
-    ]  # fmt: skip
+    lines = []
+    for name, row in names.items():
+        sd = 0.0 if isnan(row.line["test_acc_sd"]) else row.line["test_acc_sd"]
+        bar = [(ends[name][0], to_y(error)) for error in (errors[name] - sd, errors[name] + sd)]
+        place, label = ends[name], labels[name]
+        lines.append(Line(name, row.href, styles[name], bar, [], [place], place, label))
+    outdone_by_none = sorted(ends[name] for name, row in names.items() if row.hash in front)
     return Chart(
-        title, "training time of one seed (seconds)", "test accuracy (%)",
-        [(across(t), f"{t:g}") for t in x.ticks()],
-        [(upwards(t), f"{100 - t:g}") for t in y.ticks()], lines, height, _box(height),
-        leads=False,
+        title, across, "test accuracy (%)",
+        [(to_x(t), f"{t:g}") for t in x.ticks()],
+        [(to_y(t), f"{100 - t:g}") for t in y.ticks()], lines, height, _box(height),
+        leads=False, front=_steps(outdone_by_none),
     )  # fmt: skip
+
+
+def _steps(points: Sequence[Point]) -> list[Point]:
+    """A staircase through points, from left to right: along first, then up or down."""
+    corners = [(x, y) for (_, y), (x, _) in pairwise(points)]
+    return [point for pair in zip_longest(points, corners) for point in pair if point]
 
 
 def _chart(

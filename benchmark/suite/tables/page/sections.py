@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from benchmark.suite.records import counted, robustness, studies
+import pandas as pd
+
+from benchmark.suite.records import robustness, studies
 from benchmark.suite.records.reading import read_csv
 from benchmark.suite.records.records import Record
 from benchmark.suite.tables import (
@@ -61,14 +63,17 @@ class Section(NamedTuple):
     filters: bool = False
 
 
-def sections(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> list[Section]:
-    """Those that have something to show.
+def sections(
+    results: Path, records: Sequence[Record], rows: Mapping[str, Row], costs: pd.DataFrame
+) -> list[Section]:
+    """Those that have something to show; ``costs`` is a frame of ``cost_board``.
 
     Raises:
         UserError: a file that they are read from is broken.
     """
-    boards = [one(results, records, rows) for one in (_equal, _depth, _costs, _attacks)]
-    return [one for one in [*boards, _audit(results), _evolution(results)] if one.tables]
+    equal, depth, attacks = (one(results, records, rows) for one in (_equal, _depth, _attacks))
+    boards = [equal, depth, _costs(costs, rows), attacks, _audit(results), _evolution(results)]
+    return [one for one in boards if one.tables]
 
 
 def audit(results: Path, rule: str = "") -> Table:
@@ -123,8 +128,7 @@ def _at_depth(point: depth_board.Point | None, rows: Mapping[str, Row]) -> Cell:
     return _linked(_cell(depth_board.cell_text(point)), rows, point.row_hash)
 
 
-def _costs(results: Path, records: Sequence[Record], rows: Mapping[str, Row]) -> Section:
-    board = cost_board.cost_board(records, counted.read(results))
+def _costs(board: pd.DataFrame, rows: Mapping[str, Row]) -> Section:
     columns = [
         Column("rule"), Column("data set", choice=True), Column("network", choice=True),
         *(Column(head, number=True) for head in cost_board.shown(board)), Column("front"),

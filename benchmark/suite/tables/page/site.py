@@ -12,11 +12,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmark.suite.records import counted
 from benchmark.suite.records.records import Record
-from benchmark.suite.tables import plausibility
+from benchmark.suite.tables import cost_board, plausibility
 from benchmark.suite.tables.page import charts
 from benchmark.suite.tables.page.rulebook import Rule, rules
-from benchmark.suite.tables.page.runs import Group, Runs, board
+from benchmark.suite.tables.page.runs import Group, Row, Runs, board
 from benchmark.suite.tables.page.sections import Section, audit, sections
 from benchmark.suite.tables.page.sheets import SIGNS, Paper, papers, summary
 from benchmark.suite.tables.page.shown import Cell, Column, Table, number
@@ -48,7 +49,8 @@ class Site:
         self.results, self.runs = results, runs
         records: Sequence[Record] = list(runs.located.values())
         self.papers = papers(records, runs.rows)
-        self.sections = sections(results, records, runs.rows)
+        self.costs = cost_board.cost_board(records, counted.read(results))
+        self.sections = sections(results, records, runs.rows, self.costs)
         self.nav = [
             ("Overview", "index.html"), ("Board", "board.html"),
             *((section.title, section.file) for section in self.sections),
@@ -114,18 +116,30 @@ class Site:
         for row in (row for rows in shown.values() for row in rows):
             machines.setdefault(row.line["device"], []).append(row)
         curves = [charts.curves(f"{_epochs(n)}.", rows) for n, rows in shown.items()]
-        costs = [charts.costs(f"On {name}.", rows) for name, rows in sorted(machines.items())]
+        costs = [self._counted(cost, group.rows) for cost in cost_board.COSTS]
+        for machine, rows in sorted(machines.items()):
+            seconds = {row.hash: row.line["seconds"] for row in rows}
+            words = "training time of one seed (seconds)"
+            costs.append(charts.costs(f"On {machine}.", words, rows, seconds))
         return self._render(
             "group", group.page, title=group.title, group=group, up="../", known=rules(),
             board=board(group.rows, group.title, places=False), angles=angles,
             curves=[*filter(None, curves)], costs=[*filter(None, costs)],
         )  # fmt: skip
 
+    def _counted(self, cost: cost_board.Cost, rows: Sequence[Row]) -> charts.Chart | None:
+        """Accuracy against a counted cost, with the front of the rows that no other outdoes."""
+        board = self.costs
+        values = dict(zip(board["row_hash"], board[cost.column] / cost.unit, strict=True))
+        front = board.loc[board[cost.front].astype(bool), "row_hash"]
+        return charts.costs(FRONT, cost.words, rows, values, {*front})
+
     def _render(self, template: str, here: str, up: str = "", **values: Any) -> str:
         page = _environment().get_template(f"{template}.html.j2")
         return page.render(up=up, here=here, nav=self.nav, **values)
 
 
+FRONT = "Counted; the line goes through the rows that no other outdoes."
 BOARD = (
     "A line for each row, over its seeds; failed seeds are counted and left out of the mean. vs "
     "bp: the difference from backprop on the same data, network and epochs, with the half width "
