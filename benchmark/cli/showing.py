@@ -12,6 +12,7 @@ def leaderboard(args: list[str]) -> None:
     from benchmark.suite.tables import (
         write_boards,
         write_costs,
+        write_experiments,
         write_leaderboard,
         write_robustness,
         write_tables,
@@ -24,6 +25,8 @@ def leaderboard(args: list[str]) -> None:
     table = write_leaderboard(options.results, options.readme)
     write_tables(options.results, readme=options.readme)
     write_boards(options.results, options.readme)
+    if options.readme:
+        write_experiments(options.results, options.readme)
     attacked = write_robustness(options.results)
     counted = write_costs(options.results)
     print(f"{options.results}/leaderboard.md, leaderboard.csv: {len(table)} rows")

@@ -127,3 +127,13 @@ def test_broken_costs_are_named(tmp_path, capsys):
     assert main(["costs", "--results", str(tmp_path)]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert counted.NAME in said and "make costs" in said
+
+
+def test_frames_of_a_clip_are_counted_as_they_are_trained():
+    """Of two frames one is read by the update: half of the products of weights, and no more."""
+    made = {"row.algorithm": {"name": "pepita_video"}, "row.data": {"name": "moving_mnist"}}
+    clip, still = (
+        cost_of(make_record(made | {"row.data.frames": frames, "row.data.batch_size": 32}))
+        for frames in (2, 1)
+    )
+    assert clip.flops < still.flops and clip.passes == 1

@@ -81,6 +81,7 @@ def cost_of(record: Record) -> Counted:
     algorithm = build_algorithm(row, 0, shape, classes)
     if row.precision == "64-true":
         algorithm = algorithm.double()
+    algorithm.frames = row.data.get("frames", 1)  # of a clip, as the data module tells a run
     draws = stream(0, "costs")
     dtype = torch.float64 if row.precision == "64-true" else torch.float32
     x = torch.rand((size, *shape), generator=draws, dtype=dtype)

@@ -15,6 +15,7 @@ from benchmark.suite.tables import (
     cost_board,
     depth_board,
     equal_board,
+    experiments,
     manifest,
     overview,
     paper,
@@ -148,6 +149,22 @@ def write_costs(results: Path) -> int:
     write_atomically(results / "costs.csv", cost_board.to_csv(board))
     write_atomically(results / "costs.md", cost_board.to_markdown(board))
     return len(board)
+
+
+def write_experiments(results: Path, readme: Path) -> None:
+    """Refresh the sections ``recurrence`` and ``video`` of ``readme``, where they have records.
+
+    Raises:
+        UserError: a record is broken, the marks are missing, or the file cannot be written.
+    """
+    records = load(results)
+    tables = {
+        "recurrence": experiments.recurrence(records),
+        "video": experiments.video(records, counted.read(results)),
+    }
+    for section, table in tables.items():
+        if table:
+            replace_between(readme, section, table)
 
 
 def write_plots(results: Path) -> list[Path]:
