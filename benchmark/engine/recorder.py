@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from benchmark.engine.energy import EnergyMeter, counters
 from benchmark.engine.memory import peak_memory_mb
 from benchmark.engine.pulse import Pulse
 
@@ -25,6 +26,7 @@ class Recorder(Callback):
         best: state dict of the epoch with the best validation accuracy (the first of equals).
         training: whether training has begun.
         peak_memory_mb: peak memory of training and validation.
+        joules: used by the machine while it trained; None where it does not tell.
         pulse: told what is at work.
         listeners: called with the epochs done, and of how many, in place of a progress bar.
     """
@@ -37,6 +39,8 @@ class Recorder(Callback):
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
         self.peak_memory_mb = 0.0
+        self.joules: float | None = None
+        self._energy = EnergyMeter([])
         self._seconds = self._started = 0.0
         self._training = False
         self._bar: Any = None
@@ -65,10 +69,12 @@ class Recorder(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.training = True
+        self._energy = EnergyMeter(counters(pl_module.device))
         self.on_train_epoch_start(trainer, pl_module)  # which a run resumed in mid-epoch skips
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started, self._training = time.perf_counter(), True
+        self._energy.lap()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock(pl_module)
@@ -77,6 +83,9 @@ class Recorder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, i: int
     ) -> None:
         self.pulse.at = f"epoch {trainer.current_epoch + 1}, {_of(i, trainer.num_training_batches)}"
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._count_energy()
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, i: int, *_: Any
@@ -95,6 +104,11 @@ class Recorder(Callback):
                 torch.cuda.synchronize(pl_module.device)
             self._seconds += time.perf_counter() - self._started
             self._training = False
+            self._count_energy()
+
+    def _count_energy(self) -> None:
+        if self._energy.knows:
+            self.joules = (self.joules or 0.0) + self._energy.lap()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         self._stop_clock(pl_module)
@@ -135,11 +149,13 @@ class Recorder(Callback):
             "best": self.best,
             "peak_memory_mb": self.peak_memory_mb,
             "seconds": self._seconds + running,
+            "joules": self.joules,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curve, self.best = state_dict["curve"], state_dict["best"]
         self.peak_memory_mb, self._seconds = state_dict["peak_memory_mb"], state_dict["seconds"]
+        self.joules = state_dict.get("joules")
 
 
 def _of(i: int, batches: float) -> str:

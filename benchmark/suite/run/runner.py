@@ -192,6 +192,7 @@ def run(
                 1,
             ),
             "peak_memory_mb": recorder.peak_memory_mb,
+            **({} if recorder.joules is None else {"joules": round(recorder.joules, 1)}),
             "parameters": sum(p.numel() for p in algorithm.parameters()),
         },
         "environment": environment(algorithm.device, trainer.world_size, row.precision),

@@ -23,12 +23,12 @@ COLUMNS = [
     "published", "published_sd", "published_status", "source",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
     "peak_memory_mb", "device", "split", "published_cell", "row_hash",
-    "n_failed", "published_epochs", "hidden_layers", "slowness", *plausibility.COLUMNS,
+    "n_failed", "published_epochs", "hidden_layers", "slowness", "joules", *plausibility.COLUMNS,
 ]  # fmt: skip
 MEASURES = [
     "test_acc_mean", "test_acc_sd", "diff_bp", "seconds", "published", "published_sd",
     "diff_published", "diff_bp_ci95", "val_acc_mean", "train_acc_mean", "samples_per_second",
-    "peak_memory_mb", "slowness",
+    "peak_memory_mb", "slowness", "joules",
 ]  # fmt: skip
 
 
@@ -40,10 +40,11 @@ def leaderboard(records: Iterable[Record], *, fits: bool = True) -> pd.DataFrame
     those among them that diverged. ``test_acc_sd`` is the sample standard deviation. ``diff_bp`` is
     the difference from the backprop row of the same task (see ``task_key``), where several exist
     from the one with the best validation accuracy, paired by seed; ``diff_bp_ci95`` is the half
-    width of its 95 % interval. ``seconds`` is the training time of one seed. A published error
-    stands as the accuracy 100 - error. ``diff_published`` is given only where the row was trained
-    for the published epochs or those are not known. ``slowness`` is in epochs, see there; it takes
-    most of the time, and is left empty without ``fits``.
+    width of its 95 % interval. ``seconds`` is the training time of one seed, ``joules`` what its
+    machine used meanwhile, where that tells. A published error stands as the accuracy 100 - error.
+    ``diff_published`` is given only where the row was trained for the published epochs or those are
+    not known. ``slowness`` is in epochs, see there; it takes most of the time, and is left empty
+    without ``fits``.
 
     Raises:
         UserError: records of one row disagree on the dataset, or a published cell is unknown.
@@ -88,6 +89,7 @@ def _line(
         "train_acc_mean": _mean(group, "metrics", "train_acc"),
         "samples_per_second": _mean(group, "cost", "samples_per_second"),
         "peak_memory_mb": _mean(group, "cost", "peak_memory_mb"),
+        "joules": _mean(group, "cost", "joules"),
         "device": ", ".join(sorted({_device(record) for record in group})),
         "split": f"{sizes['train']} / {sizes['val']} / {sizes['test']}",
         "row_hash": group[0]["row_hash"],
