@@ -51,6 +51,10 @@ def fill(results):
     robustness.save(results, made[0], measured_of(made[0], 98.0, None, 2.0, 40.0))
     studies.save(results, study("bp", chosen=0.1))
     (results / "audit.csv").write_text(f"algorithm,family,angle_end\ndfa,{SCRIPT},60.4\n")
+    (results / "boltzmann").mkdir()
+    (results / "boltzmann" / "machines.csv").write_text(
+        f"dataset,algorithm,variant,row_hash,free_energy_gap\nmnist,cd,{SCRIPT},none,7.17\n"
+    )
     search = {"runs": [{"solved": True, "generations": 2, "evaluations": 66}], "cells": []}
     search["settings"] = {"task": SCRIPT, "algorithm": {"name": "es"}}
     (results / "evolve").mkdir()

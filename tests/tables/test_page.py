@@ -95,6 +95,7 @@ def test_what_was_measured_has_a_page(results):
     assert "At equal budgets" in titles["equal.html"]
     assert "PGD 0.03103true gradient2.0" in "".join(titles["robustness.html"].split("\n"))
     assert "60.4" in titles["audit.html"] and "66.0" in titles["evolution.html"]
+    assert "7.17" in titles["machines.html"]
 
 
 def test_what_was_not_measured_has_none(tmp_path):

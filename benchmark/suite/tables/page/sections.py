@@ -51,6 +51,12 @@ AUDIT = (
     "and memory of a step beside backprop's."
 )
 
+MACHINES = (
+    "reconstruction: mean squared error of images after a round of sampling; free energy: in nats, "
+    "its mean over training and over validation images, whose gap grows as a machine learns its "
+    "training images by heart. Filters and samples are drawn into results/boltzmann/."
+)
+
 
 class Section(NamedTuple):
     """A page: its file, its title, and tables under headings with a note each."""
@@ -72,7 +78,8 @@ def sections(
         UserError: a file that they are read from is broken.
     """
     equal, depth, attacks = (one(results, records, rows) for one in (_equal, _depth, _attacks))
-    boards = [equal, depth, _costs(costs, rows), attacks, _audit(results), _evolution(results)]
+    machines, evolved = _machines(results, rows), _evolution(results)
+    boards = [equal, depth, _costs(costs, rows), attacks, _audit(results), machines, evolved]
     return [one for one in boards if one.tables]
 
 
@@ -169,6 +176,20 @@ def _audit(results: Path) -> Section:
     tables = [("", "", table)] if table.rows else []
     title = "What each rule really is"
     return Section("audit.html", title, [AUDIT], tables, "make audit ALGO=all", filters=True)
+
+
+def _machines(results: Path, rows: Mapping[str, Row]) -> Section:
+    path = results / "boltzmann" / "machines.csv"
+    lines = read_csv(path, "the machines") if path.exists() else []
+    heads = [h for h in (lines[0] if lines else {}) if h != "row_hash"]
+    columns = [Column(_words(h), number=h in heads[3:]) for h in heads]
+    cells = [
+        [_rule(line[h]) if h == "algorithm" else _linked(_cell(line[h]), rows, line.get("row_hash", ""))
+         for h in heads]
+        for line in lines
+    ]  # fmt: skip
+    tables = [("", "", Table("machines", "Boltzmann machines", columns, cells))] if cells else []
+    return Section("machines.html", "Boltzmann machines", [MACHINES], tables, "make fantasies")
 
 
 def _evolution(results: Path) -> Section:
