@@ -184,10 +184,9 @@ def _machines(results: Path, rows: Mapping[str, Row]) -> Section:
     heads = [h for h in (lines[0] if lines else {}) if h != "row_hash"]
     columns = [Column(_words(h), number=h in heads[3:]) for h in heads]
     cells = [
-        [_rule(line[h]) if h == "algorithm" else _linked(_cell(line[h]), rows, line.get("row_hash", ""))
-         for h in heads]
-        for line in lines
-    ]  # fmt: skip
+        [_rule(line[h]) if h == "algorithm" else _linked(_cell(line[h]), rows, row) for h in heads]
+        for line, row in ((line, line.get("row_hash", "")) for line in lines)
+    ]
     tables = [("", "", Table("machines", "Boltzmann machines", columns, cells))] if cells else []
     return Section("machines.html", "Boltzmann machines", [MACHINES], tables, "make fantasies")
 
