@@ -44,5 +44,5 @@ def test_video():
         row_hash="b" * 12, batch_size=10, steps=500, flops=5e7, passes=1, peak_bytes=1, parameters=1
     )
     head, _, pepita, ours = cells(video(made, {"b" * 12: cost}))
-    assert head[0] == "moving mnist" and pepita[2:] == ["", "", "96.00 (1)", ""]
-    assert ours == ["pepita_video", "4", "5.00", "0.10", "94.00 (2, 1 failed)", "-2.00"]
+    assert head[0] == "moving mnist" and pepita[3:] == ["", "", "96.00 (1)", ""]
+    assert ours == ["pepita_video", "constant", "4", "5.00", "0.10", "94.00 (2, 1 failed)", "-2.00"]

@@ -61,20 +61,20 @@ def video(records: Iterable[Record], costs: Mapping[str, Counted]) -> str:
     """Rows of ``configs/moving``: the error in the next frame, or in a second pass."""
     tables = []
     for dataset, rows in _by_dataset(_rows(records, "moving")).items():
-        reference = next((r for r in rows if r.name.split(" ")[0] == "pepita"), None)
+        pepita = {_rate(r): r for r in rows if r.name.split(" ")[0] == "pepita"}
         heads = [
-            dataset.replace("_", " "), "epochs", "MFLOP a frame", "TFLOP in all", "test accuracy",
-            "minus pepita",
+            dataset.replace("_", " "), "rate", "epochs", "MFLOP a frame", "TFLOP in all",
+            "test accuracy", "minus pepita",
         ]  # fmt: skip
         lines = []
         for row in rows:
             first = row.records[0]
             cost, epochs = costs.get(first["row_hash"]), first["row"]["epochs"]
             lines.append([
-                markdown(row.name), str(epochs),
+                markdown(row.name), _rate(row), str(epochs),
                 f"{cost.flops / cost.batch_size / 1e6:.2f}" if cost else "",
                 f"{cost.total(epochs) / 1e12:.2f}" if cost else "",
-                _accuracy(row), _difference(row, reference),
+                _accuracy(row), _difference(row, pepita.get(_rate(row))),
             ])  # fmt: skip
         tables.append(markdown_table(heads, lines))
     return "\n\n".join(tables)
@@ -105,6 +105,11 @@ def _by_dataset(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _cell(row: Row) -> str:
     """The recurrent cell of its network, if it has one."""
     return row.records[0]["row"]["network"].get("cell", "")
+
+
+def _rate(row: Row) -> str:
+    """How its learning rate goes on."""
+    return row.records[0]["row"]["optim"].get("schedule") or "constant"
 
 
 def _accuracy(row: Row) -> str:
