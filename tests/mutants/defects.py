@@ -157,6 +157,10 @@ DEFECTS = [
         "torch.cat([h, t]).detach()", "torch.cat([h.detach(), t])", "oracle/test_sigprop.py",
     ),
     Defect(
+        "local losses that forget their temperature", "algorithms/sigprop.py",
+        "h @ t.T / self.tau", "h @ t.T", "limits/test_layerwise.py",
+    ),
+    Defect(
         "units that forget what they win", "algorithms/softhebb.py",
         "- (y * u).sum() / len(u)", "+ (y * u).sum() / len(u)", "oracle/test_softhebb.py",
     ),
@@ -170,8 +174,17 @@ DEFECTS = [
         "oracle/test_cwc.py",
     ),
     Defect(
+        "goodness that teaches the layers below", "algorithms/cwc.py",
+        "same_length(x, self.length).detach()", "same_length(x, self.length)",
+        "limits/test_layerwise.py",
+    ),
+    Defect(
         "negative pairs of a sample with itself", "algorithms/scff.py",
         "x + x.roll(1, 0), y]", "x + x.roll(0, 0), y]", "oracle/test_ff.py",
+    ),
+    Defect(
+        "positive pairs of one sample alone", "algorithms/scff.py",
+        "return [x + x,", "return [x,", "limits/test_layerwise.py",
     ),
     Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
