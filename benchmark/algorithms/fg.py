@@ -4,14 +4,16 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from benchmark.algorithm import Credit
+from benchmark.algorithms.families.local_losses import linear_heads
 from benchmark.algorithms.families.perturbed import Perturbed
 from benchmark.credit.losses import Loss, local_update, task_loss
 from benchmark.credit.noisy_passes import affine_cut, perturbed, sample_losses
-from benchmark.networks import Network
+from benchmark.errors import UserError
+from benchmark.networks import Block, Network
 from benchmark.traits import Traits
 
 
@@ -29,6 +31,14 @@ class FG(Perturbed):
         Delta W = -lr <dJ/dW, Psi> Psi,   Psi ~ N(0, I)     (Baydin et al. 2022)
 
     which is wp without a finite step, with its variance.
+
+    With ``losses=local`` each hidden layer has a loss of its own, by a linear head:
+
+        d_k = <dl(A_k h_k, y)/da_k, xi_k>,   Delta W_k = -lr d_k xi_k h_{k-1}^T,   h_{k-1} held
+
+    (Ren et al. 2023, LG-FG-A), whose mean over xi_k is dgl's gradient, and whose variance grows
+    with the units of one layer. The heads A_k and the output, right below their losses, descend the
+    gradient itself, as in the authors' code; their LocalMixer networks are not among ours.
     """
 
     traits = Traits(
@@ -38,18 +48,41 @@ class FG(Perturbed):
     )  # fmt: skip
 
     def __init__(
-        self, net: Network, *, along: Literal["activities", "weights"] = "activities", **base: Any
+        self,
+        net: Network,
+        *,
+        along: Literal["activities", "weights"] = "activities",
+        losses: Literal["global", "local"] = "global",
+        **base: Any,
     ) -> None:
         """
         Args:
             along: what the random direction is one of.
+            losses: that of the output, or one at every layer.
         """
         super().__init__(net, **base)
         self.along = along
         if along == "weights":  # loss and slope are those of one pass
             self.traits = replace(self.traits, second_pass=self.draws > 1)
+        self.heads: nn.ModuleList | None = None
+        if losses == "local":
+            if along == "weights":
+                raise UserError("fg has local losses along activities alone: leave out one of both")
+            self.heads = linear_heads(self, bias=True)
+            self.traits = replace(
+                self.traits, teacher="label", transport="none", feedback="learned",
+                second_pass=False,
+            )  # fmt: skip
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        forward, *others = super().param_groups()
+        if self.heads is not None:
+            forward["params"] = [*forward["params"], *self.heads.parameters()]
+        return [forward, *others]
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
+        if self.heads is not None:
+            return self.of_local_losses(x, y, self.heads)
         return self.along_weights(x, y) if self.along == "weights" else self.along_activities(x, y)
 
     def along_weights(self, x: Tensor, y: Tensor) -> Credit:
@@ -84,6 +117,29 @@ class FG(Perturbed):
                 for delta_k, xi_k in zip(delta, xi, strict=True):
                     delta_k.add_(slope.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k / self.draws)
         return Credit(local_update(delta, a), a[-1], self.read(x))
+
+    def of_local_losses(self, x: Tensor, y: Tensor, heads: nn.ModuleList) -> Credit:
+        *a, logits = affine_cut(self.blocks, x)
+        layers = list(zip(self.blocks, heads, strict=False))
+        with torch.no_grad():
+            delta = [torch.zeros_like(a_k) for a_k in a]
+            for _ in range(self.draws):
+                for k, xi_k in enumerate(self.directions(a)):
+                    slope = torch.func.jvp(
+                        lambda a_k, k=k: sample_losses(predicted(*layers[k], a_k), y, self.loss),
+                        (a[k].detach(),),
+                        (xi_k,),
+                    )[1]
+                    delta[k].add_(slope.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k / self.draws)
+        objective = local_update(delta, a) + task_loss(logits, y, self.loss)
+        for layer, a_k in zip(layers, a, strict=True):
+            objective = objective + task_loss(predicted(*layer, a_k.detach()), y, self.loss)
+        return Credit(objective, logits, self.read(x))
+
+
+def predicted(block: Block, head: nn.Module, a: Tensor) -> Tensor:
+    """Logits of a block's head, from its preactivations."""
+    return head(block.subsample(block.activate(a)).flatten(1))  # type: ignore[no-any-return]
 
 
 def with_logits(logits: Tensor, y: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:

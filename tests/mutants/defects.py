@@ -136,6 +136,10 @@ DEFECTS = [
         "slope * psi / self.draws", "slope * psi", "oracle/test_perturbation.py",
     ),
     Defect(
+        "a head that teaches its layer twice", "algorithms/fg.py",
+        "predicted(*layer, a_k.detach())", "predicted(*layer, a_k)", "oracle/test_perturbation.py",
+    ),
+    Defect(
         "decorrelation that shrinks each unit too", "credit/decorrelation.py",
         ".fill_diagonal_(0) @ R", " @ R", "oracle/test_perturbation.py",
     ),

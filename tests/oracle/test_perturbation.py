@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.algorithms.bp import BP
+from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.fg import FG
 from benchmark.algorithms.np import NP
 from benchmark.algorithms.wp import WP
@@ -70,6 +71,51 @@ def test_fg_update_along_weights():
     assert_updates(fg, x, y, [d * p for p in Psi])
 
 
+def test_fg_update_with_local_losses():
+    """Along the slope of each layer's own loss; heads and output by their gradient."""
+    fg, W, x, y, t = built(FG, losses="local")
+    xi = drawn(0, (6, 5), (6, 4))
+    below, expected, heads = x, [], []
+    for w, head, xi_k in zip(W, fg.heads, xi, strict=False):
+        A, h = head.weight.detach(), torch.tanh(below @ w.T)
+        e = (h @ A.T).softmax(1) - t
+        d = (((e @ A) * (1 - h * h)) * xi_k).sum(1, keepdim=True)
+        expected.append((d * xi_k).T @ below / 6)
+        heads.append(e.T @ h / 6)
+        below = h
+    e = (below @ W[2].T).softmax(1) - t
+    assert_updates(fg, x, y, [*expected, e.T @ below / 6])
+    fg._noise = stream(0, "noise", 0)
+    objective = fg.credit(x.view(-1, 1, 2, 3), y).objective
+    own = torch.autograd.grad(objective, [head.weight for head in fg.heads])
+    for g, by_hand in zip(own, heads, strict=True):
+        torch.testing.assert_close(g, by_hand)
+
+
+def test_no_edge_leads_between_layers_with_losses_of_their_own():
+    """All weights and heads above a layer are drawn anew: its update stays, to the last bit."""
+    fg, _, x, y, _ = built(FG, losses="local")
+    before = updates(fg, x, y)
+    for k in (1, 0):
+        for module in (*fg.blocks[k + 1 :], *fg.heads[k + 1 :]):
+            for p in module.parameters():
+                p.data.normal_(generator=stream(0, "other", k))
+        fg._noise = stream(0, "noise", 0)
+        for j, (now, then) in enumerate(zip(updates(fg, x, y), before, strict=True)):
+            assert torch.equal(now, then) == (j <= k)
+
+
+def test_local_losses_along_weights_are_refused():
+    with pytest.raises(UserError, match="leave out one"):
+        built(FG, losses="local", along="weights")
+
+
+def test_the_heads_of_local_losses_learn_beside_the_network():
+    fg, *_ = built(FG, losses="local")
+    (group,) = fg.param_groups()
+    assert {id(p) for p in group["params"]} == {id(p) for p in fg.parameters()}
+
+
 def test_wp_update():
     sigma = 0.01
     wp, W, x, y, _ = built(WP, sigma=sigma)
@@ -127,18 +173,21 @@ def test_decorrelation_needs_fully_connected_layers():
         WP(net, decorrelation_lr=0.1)
 
 
-def off(cls, draws, noise, **options):
+def off(cls, draws, noise, limit=BP, **options):
     """Distance of the estimate from the gradient, relative to its size."""
     rule, _, x, y, _ = built(cls, noise, draws=draws, **options)
-    own, bp = updates(rule, x, y), updates(built(BP)[0], x, y)
-    flat = [torch.cat([g.flatten() for g in grads]) for grads in (own, bp)]
+    own, exact = updates(rule, x, y), updates(built(limit)[0], x, y)
+    flat = [torch.cat([g.flatten() for g in grads]) for grads in (own, exact)]
     return ((flat[0] - flat[1]).norm() / flat[1].norm()).item()
 
 
 @pytest.mark.parametrize(
     ("cls", "options"),
-    [(NP, {"sigma": 1e-6}), (FG, {}), (FG, {"along": "weights"}), (WP, {"sigma": 1e-6})],
-)
+    [
+        (NP, {"sigma": 1e-6}), (FG, {}), (FG, {"along": "weights"}), (WP, {"sigma": 1e-6}),
+        (FG, {"losses": "local", "limit": DGL}),
+    ],
+)  # fmt: skip
 def test_the_mean_of_many_draws_is_the_gradient(cls, options):
     """And the error of n draws falls as 1 / sqrt(n): by 4 for 16 times as many."""
     few, many = (sum(off(cls, n, k, **options) for k in range(8)) / 8 for n in (20, 320))

@@ -14,6 +14,25 @@ from benchmark.networks import Network
 from benchmark.networks.init import draw
 
 
+def linear_heads(rule: Algorithm, bias: bool) -> nn.ModuleList:
+    """A linear head for each hidden block of a rule's network, which reads all its units.
+
+    Raises:
+        UserError: the network has no hidden block.
+    """
+    *shapes, (classes,) = rule.net.shapes()[1:]
+    if not shapes:
+        raise UserError(
+            f"{type(rule).__name__.lower()} teaches hidden blocks, and the network is one"
+        )
+    heads = [nn.Linear(math.prod(shape), classes, bias) for shape in shapes]
+    for k, head in enumerate(heads):
+        head.weight.data = draw("lecun_uniform", head.weight.shape, rule.feedback_stream(k))
+        if bias:
+            head.bias.data.zero_()
+    return nn.ModuleList(heads)
+
+
 class LocalLosses(Algorithm):
     """Base of rules whose hidden blocks each predict the label from their own activity."""
 
@@ -23,17 +42,7 @@ class LocalLosses(Algorithm):
             head_bias: whether heads have biases.
         """
         super().__init__(net, **base)
-        *shapes, (classes,) = net.shapes()[1:]
-        if not shapes:
-            raise UserError(
-                f"{type(self).__name__.lower()} teaches hidden blocks, and the network is one"
-            )
-        heads = [nn.Linear(math.prod(shape), classes, head_bias) for shape in shapes]
-        for k, head in enumerate(heads):
-            head.weight.data = draw("lecun_uniform", head.weight.shape, self.feedback_stream(k))
-            if head_bias:
-                head.bias.data.zero_()
-        self.heads = nn.ModuleList(heads)
+        self.heads = linear_heads(self, head_bias)
 
     def param_groups(self) -> list[dict[str, Any]]:
         forward, *others = super().param_groups()
