@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.goodness import same_length
 from benchmark.credit.losses import task_loss
-from benchmark.engine.distributed import mean_
 from benchmark.errors import UserError
 from benchmark.networks import Block, Network
-from benchmark.options import NotNegative, Positive, Share
+from benchmark.options import NotNegative, Positive
 from benchmark.traits import Traits
+
+
+class Competition(nn.Module):
+    """softmax(u / temperature) over the units, or the channels at each place."""
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, u: Tensor) -> Tensor:
+        return (u / self.temperature).softmax(1)
 
 
 class SoftHebb(Algorithm):
     """SoftHebb: units compete for inputs by a softmax, and turn to those that they win.
 
-        x = c / |c|,  c = h_{k-1} - mean;   u = W x,   y = softmax(u / temperature)
+        x = h_{k-1} / |h_{k-1}|,   u = W x,   y = softmax(u / temperature)
         Delta w_ik = lr y_k (x_i - u_k w_ik)                       (Moraitis et al. 2022)
+        h_k = softmax(u / output_temperature)
 
     over the units of a layer, or the channels at each place of a convolution, whose places are
-    summed. Inputs of a layer are centred by their running mean, or one unit would win them all, and
-    scaled to length 1, as the weights tend to be: the centring and the weights' first length are
-    our own additions. With
-    ``anti_hebbian`` y_k is negative for all but the winner (Journe et al. 2023). No label reaches
-    the hidden layers: the output block, a linear read-out of the topmost one, learns beside them by
-    the task loss. A bias is the weight of an input that is always 1. Weights start shorter than 1:
-    those that are longer would grow wherever u_k is negative.
+    summed and whose patches have length 1 in the mean square. What goes on is the outcome of the
+    competition, softened, in place of the network's activation. A unit that wins tends to length 1.
+    Weights start positive, so that u is, and longer than 1: a winner gets shorter, and leaves the
+    next inputs to others, until all units have some of their own.
+
+    With ``anti_hebbian`` y_k is negative for all but the winner (Journe et al. 2023). No label
+    reaches the hidden layers: the output block, a linear read-out of the topmost one, learns by the
+    task loss. A bias is the weight of an input that is always 1. Three choices are our own: a plain
+    learning rate, where the authors divide each update by its largest entry and let the rate depend
+    on the weights' length; inputs of length 1; and the read-out's learning beside the layers.
     """
 
     traits = Traits(
@@ -41,19 +56,19 @@ class SoftHebb(Algorithm):
         self,
         net: Network,
         *,
-        temperature: Positive = 0.1,
-        radius: Positive = 0.5,
+        temperature: Positive = 0.01,
+        output_temperature: Positive = 0.05,
+        radius: Positive = 5.0,
         anti_hebbian: bool = False,
-        forgetting: Share = 0.9,
         readout_lr: NotNegative | None = None,
         **base: Any,
     ) -> None:
         """
         Args:
-            temperature: of the competition.
+            temperature: of the competition by which units learn.
+            output_temperature: of the one whose outcome the next layer reads.
             radius: Euclidean norm of each unit's first weights.
             anti_hebbian: units that lose turn away from an input.
-            forgetting: what is kept in a step of the running means.
             readout_lr: learning rate of the read-out; by default the hidden layers'.
         """
         super().__init__(net, **base)
@@ -63,12 +78,10 @@ class SoftHebb(Algorithm):
             )
         self.temperature, self.anti_hebbian = temperature, anti_hebbian
         self.readout_lr = readout_lr
-        self.forgetting = forgetting
-        for k, shape in enumerate(net.shapes()[:-1]):
-            self.register_buffer(f"mean{k}", torch.zeros(shape))
         self.blocks: list[Any] = list(net.blocks)
         for block in self.blocks[:-1]:
-            w = block.synapse.weight.data
+            block.activation, block.pools_first = Competition(output_temperature), False
+            w = block.synapse.weight.data.abs_()
             w.mul_(radius / w.flatten(1).norm(dim=1).view(-1, *[1] * (w.dim() - 1)))
 
     def param_groups(self) -> list[dict[str, Any]]:
@@ -82,28 +95,21 @@ class SoftHebb(Algorithm):
         ]
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
-        objective, h = x.new_zeros(()), [x]
-        for k, block in enumerate(self.blocks[:-1]):
-            u = block.affine(self.centred(h[k], k))
+        objective, h = x.new_zeros(()), x
+        for block in self.blocks[:-1]:
+            u = block.affine(self.scaled(h, block))
             objective = objective + self.plasticity(block.synapse, u)
-            h.append(block.subsample(block.activate(u)).detach())
-        logits = self.read(h[-1])
-        signals = {f"mean{k}": mean_(h_k.mean(0)) for k, h_k in enumerate(h)}
-        return Credit(objective + task_loss(logits, y, self.loss), logits, signals)
+            h = block.subsample(block.activate(u.detach()))
+        logits = self.read(h)
+        return Credit(objective + task_loss(logits, y, self.loss), logits)
 
-    @torch.no_grad()
-    def after_step(self, credit: Credit) -> None:
-        for name, mean in credit.signals.items():
-            self.get_buffer(name).lerp_(mean, 1 - self.forgetting)
-
-    def centred(self, h: Tensor, k: int) -> Tensor:
-        """What layer ``k`` reads of activities ``h``: centred, of length 1."""
-        return same_length(h - self.get_buffer(f"mean{k}"), "l2")
+    def scaled(self, h: Tensor, block: Any) -> Tensor:
+        """What a block reads of activities ``h``: inputs of a unit of length 1."""
+        return same_length(h) / math.sqrt(block.synapse.weight[0].numel())
 
     def read(self, h: Tensor) -> Tensor:
-        """Logits of the topmost hidden activities, centred, of a mean square of 1."""
-        top = len(self.blocks) - 1
-        return self.blocks[top](same_length(h - self.get_buffer(f"mean{top}")))  # type: ignore[no-any-return]
+        """Logits of the topmost hidden activities, of a mean square of 1."""
+        return self.blocks[-1](same_length(h))  # type: ignore[no-any-return]
 
     def plasticity(self, synapse: Any, u: Tensor) -> Tensor:
         """-sum_k y_k u_k + y_k u_k |w_k|^2 / 2, y_k and the second u_k held: whose gradient is
@@ -120,8 +126,8 @@ class SoftHebb(Algorithm):
         return (forgotten * w.square().sum(1)).sum() / 2 - (y * u).sum() / len(u)
 
     def predict(self, x: Tensor) -> Tensor:
-        for k, block in enumerate(self.blocks[:-1]):
-            x = block(self.centred(x, k))
+        for block in self.blocks[:-1]:
+            x = block(self.scaled(x, block))
         return self.read(x)
 
     def reference(self, x: Tensor, y: Tensor) -> Tensor | None:

@@ -57,7 +57,7 @@ LEARNS: dict[str, list[str]] = {
     "ccl": ["--optim.lr=0.003", "--network.hidden=[64,64]"],
     "scff": ["--optim.lr=0.005", "--network.hidden=[200,200]"],
     "cwc": ["--optim.lr=0.005", "--network.hidden=[200,200]"],
-    "softhebb": ["--optim.lr=0.2", "--network.hidden=[64]"],
+    "softhebb": ["--optim.lr=3", "--network.hidden=[64]"],
     "noprop": ["--optim.lr=0.005", "--network.hidden=[64,64]"],
     "cd": ["--optim.lr=0.2", "--network.hidden=[64]"],
     "classrbm": ["--optim.lr=0.1", "--network.hidden=[64]"],

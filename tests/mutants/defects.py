@@ -169,6 +169,15 @@ DEFECTS = [
         "- (y * u).sum() / len(u)", "+ (y * u).sum() / len(u)", "oracle/test_softhebb.py",
     ),
     Defect(
+        "first weights of any sign", "algorithms/softhebb.py",
+        "block.synapse.weight.data.abs_()", "block.synapse.weight.data",
+        "oracle/test_softhebb.py",
+    ),
+    Defect(
+        "weights that start short", "algorithms/softhebb.py",
+        "w.mul_(radius /", "w.mul_(0.5 /", "oracle/test_softhebb.py",
+    ),
+    Defect(
         "labels under the noise of the next block", "algorithms/noprop.py",
         "self.noised(t - 1, u), x)", "self.noised(t, u), x)", "oracle/test_noprop.py",
     ),
