@@ -66,19 +66,21 @@ def test_cwc_of_two_layers_is_two_backprops_that_know_of_no_other():
 
 
 @pytest.mark.parametrize("kind", ["sum", "mean"])
-def test_scff_is_ff_on_pairs_side_by_side_whose_weights_are_tied(kind, monkeypatch):
+@pytest.mark.parametrize("length", ["none", "rms"])
+def test_scff_is_ff_on_pairs_side_by_side_whose_weights_are_tied(kind, length, monkeypatch):
     """ff on [x_i, x_i] and [x_i, x_j] with weights [W, W]: scff's gradient at W is the sum of the
-    two at its copies."""
+    two at its copies. A pair of images of one length has a length that no mixing changes."""
     x, y, _ = data(n=3)
     images = x.view(-1, *SHAPE)
-    options = {"goodness": Goodness(kind, threshold=0.1), "length": "none"}
+    options = {"goodness": Goodness(kind, threshold=0.1), "length": length}
     net, (W, _) = network(hidden=(5,))
     scff = SCFF(net, classes=3, **options).double()
     wide, _ = network(hidden=(5,), in_shape=(2, 2, 3))
     wide.blocks[0].synapse.weight.data.copy_(torch.cat([W, W], 1))
     ff = FF(wide, classes=3, data="unsupervised", predict_by="readout", **options).double()
-    positive, negative = (torch.cat([images, other], 1) for other in (images, images.roll(1, 0)))
-    monkeypatch.setattr(ff, "contrasted", lambda *_: [positive, negative, y])
+    seen = images if length == "none" else (x / x.square().mean(1, True).sqrt()).view_as(images)
+    pairs = [torch.cat([seen, other], 1) for other in (seen, seen.roll(1, 0))]
+    monkeypatch.setattr(ff, "contrasted", lambda *_: [*pairs, y])
     left, right = first_update(ff, torch.cat([images, images], 1), y).split(6, 1)
     assert not torch.allclose(left, right)
     torch.testing.assert_close(first_update(scff, images, y), left + right)

@@ -200,6 +200,11 @@ DEFECTS = [
         "return [x + x,", "return [x,", "limits/test_layerwise.py",
     ),
     Defect(
+        "pairs whose own length is lost", "algorithms/scff.py",
+        "super().handed_on(h, k) if k else h", "super().handed_on(h, k)",
+        "limits/test_layerwise.py oracle/test_ff.py",
+    ),
+    Defect(
         "pepita's hidden layers unlearn", "algorithms/pepita.py",
         "per_position(h - h_err,", "per_position(h_err - h,", "oracle/test_pepita.py",
     ),

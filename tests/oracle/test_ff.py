@@ -159,27 +159,33 @@ def test_greedy_layers_without_a_trainer_are_one_line():
 
 
 def test_self_contrastive_pairs():
-    """A sample with itself against a sample with its neighbour, through the same weights."""
+    """A sample with itself against a sample with its neighbour, through the same weights: images
+    of one length are summed, and only the layers above read a direction."""
     generator = torch.Generator().manual_seed(0)
     net = MLP((1, 3, 4), CLASSES, generator, hidden=(9, 8))
-    scff = SCFF(net, classes=CLASSES, goodness=Goodness("mean", threshold=0.7), length="none")
-    scff.double()
+    scff = SCFF(net, classes=CLASSES, goodness=Goodness("mean", threshold=0.7)).double()
+    scff.readout.weight.data.normal_(generator=torch.Generator().manual_seed(1))
     x = torch.rand(N, 1, 3, 4, generator=generator, dtype=torch.float64)
     y = torch.tensor([0, 1, 2, 0, 1, 2])
-    images = x.flatten(1)
+
+    def scaled(h):
+        return h / h.square().mean(1, keepdim=True).sqrt()
+
+    images = scaled(x.flatten(1))
     z = torch.cat([2 * images, torch.stack([images[i] + images[i - 1] for i in range(N)])])
     error_sign = torch.cat([torch.ones(N), torch.zeros(N)]).double()
-    expected = []
+    expected, features = [], []
     for W in (block.synapse.weight.detach() for block in scff.net.blocks):
         h = (z @ W.T).relu()
         error = (h.square().mean(1) - 0.7).sigmoid() - error_sign
         expected.append((error[:, None] * 2 * h / h.shape[1]).T @ z / (2 * N))
-        z = h
+        z = scaled(h)
+        features.append(z[:N])
     weights = [block.synapse.weight for block in scff.net.blocks]
     own = torch.autograd.grad(scff.credit(x, y).objective, weights)
     for a, b in zip(own, expected, strict=True):
         torch.testing.assert_close(a, b)
-    assert scff.readout is not None and scff.predict(x).shape == (N, CLASSES)
+    torch.testing.assert_close(scff.predict(x), torch.cat(features, 1) @ scff.readout.weight.T)
 
 
 def test_self_contrastive_learning_has_no_labels_to_try():

@@ -87,9 +87,13 @@ class Layerwise(Algorithm):
     def activities(self, x: Tensor) -> list[Tensor]:
         """h_1 .. h_K, the graph cut between layers."""
         h = [x]
-        for block in self.net.blocks:
-            h.append(block(ff.same_length(h[-1], self.length).detach()))
+        for k, block in enumerate(self.net.blocks):
+            h.append(block(self.handed_on(h[-1], k).detach()))
         return h[1:]
+
+    def handed_on(self, h: Tensor, k: int) -> Tensor:
+        """What block ``k`` reads of the data or of activities below it: their direction."""
+        return ff.same_length(h, self.length)
 
     def contrasted(self, x: Tensor, y: Tensor, logits: Tensor | None) -> list[Tensor]:
         """Positive data, negative data, and the labels that the negative data show.
