@@ -21,7 +21,9 @@ class CwC(Algorithm):
 
     in every layer by itself, from a single pass. The channels (or units) are shared out in equal
     parts, in their order. The class whose channels are the most active wins: by the goodness of all
-    layers. The output block is left out.
+    layers. The output block is left out. The direction of the layer below is read, as in ff; the
+    authors' convolutions have a batch norm instead, and read groups of channels in every other
+    layer, and their layers take turns.
     """
 
     traits = Traits(

@@ -24,7 +24,7 @@ class NoProp(Algorithm):
         z_t = sqrt(abar_t) u_y + sqrt(1 - abar_t) eps,   eps ~ N(0, I)      noised label, t = 0..T
         v_t(z, x) = softmax(A_t f(W_t [x, z]))                                         block t
         (W_t, A_t) descend eta/2 (SNR(t) - SNR(t-1)) |v_t(z_{t-1}, x) - u_y|^2
-        the output block descends CE(W z_T, y)                     (Li et al. 2025)
+        the output block descends CE(W z_T, y)                     (Li et al. 2025, eq. 8)
 
     with u_y one-hot, SNR = abar / (1 - abar), and all blocks taught in each step. Prediction is the
     chain of posterior means (without their noise), from z_0 = 0:
@@ -36,7 +36,8 @@ class NoProp(Algorithm):
     Each hidden layer of an MLP becomes a block that reads the image and a noised label, so that T
     is the number of hidden layers. The authors' blocks are small convolutional networks.
 
-    guess: the schedule, abar_t = sin^2(pi/2 (t + 1/2) / (T + 1)).
+    The schedule is a cosine's, as the paper's; where it begins and ends is a guess:
+    abar_t = sin^2(pi/2 (t + 1/2) / (T + 1)).
     """
 
     traits = Traits(

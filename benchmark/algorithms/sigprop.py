@@ -24,8 +24,9 @@ class SigProp(Algorithm):
         l_k = CE(cos(h_k, t_k) / tau, y),   h_{k-1} and t_{k-1} held        (Kohan et al. 2023)
 
     W_k is taught by l_k alone, S by l_1. The output block reads the topmost activity and learns by
-    the task loss. The cosine over all units, with a temperature, is a choice made here for the
-    paper's dot product.
+    the task loss. Two choices are our own: the cosine over all units, with a temperature, for the
+    paper's dot product; and one target for each class, where the authors' code compares with the
+    targets of the samples in the batch.
     """
 
     traits = Traits(

@@ -43,6 +43,8 @@ def scales(scaling: Scaling, inputs: int, width: int, layers: int) -> list[float
     none    1, 1, .., 1
     depth   1, 1 / sqrt(L), .., 1
     mupc    1 / sqrt(D), 1 / sqrt(N L), .., 1 / N       (Innocenti et al. 2025)
+
+    L counts the first and the last layer too, as in the authors' code.
     """
     first, inner, last = {
         "none": (1.0, 1.0, 1.0),
