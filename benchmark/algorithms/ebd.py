@@ -25,8 +25,8 @@ class EBD(Algorithm):
     The gradient of the first term at a layer's activity, with e held, is (1 - lambda) R_k e: a
     broadcast error whose weights are the correlation itself, not drawn. Its factor is left to the
     learning rate: delta_k = R_k e, and the other two gradients are taken in the same units. The
-    output learns by e. R_k is stored as ``[classes, units of h_k]``, and starts at zero. The paper's
-    loss is the squared error; with another, e is its slope at the logits.
+    output learns by e. R_k is stored as ``[classes, units of h_k]``, and starts at zero. The
+    paper's loss is the squared error; with another, e is its slope at the logits.
 
     As lambda goes to 1, with R_k drawn once, this is dfa.
     """
