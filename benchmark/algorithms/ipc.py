@@ -24,7 +24,7 @@ class IPC(Predicted):
     is pc. The pull on the output is that of the feed-forward pass, and F is divided by it as in pc.
     ``at_once`` takes both slopes at the same states, as the code of Pinchetti et al. 2024 does; its
     first update, with all hidden states at their predictions, is that of the output alone.
-    Measurements are of the first update.
+    Measurements are of the sum of a step's updates, with the weights held.
     """
 
     traits = Traits(
@@ -48,7 +48,8 @@ class IPC(Predicted):
         self.order = order
 
     def credit(self, x: Tensor, y: Tensor) -> Credit:
-        return next(self.credits(x, y))
+        credits = list(self.credits(x, y))
+        return Credit(torch.stack([c.objective for c in credits]).sum(), credits[-1].logits)
 
     def credits(self, x: Tensor, y: Tensor) -> Iterator[Credit]:
         h, logits = self.feedforward(x)
