@@ -29,7 +29,8 @@ class Traits:
             by the updates below or by the learning of the feedback weights: ``none``; only their
             ``signs``; those of the ``output`` layer alone; or all ``weights``.
         feedback: weights of its own that bring the signal to hidden layers: ``none``; ``fixed``;
-            ``refreshed`` before each step from the forward weights; or ``learned`` parameters.
+            ``refreshed`` before each step from the forward weights; or ``learned``, as parameters
+            or as running correlations.
         backward_pass: derivatives are chained from layer to layer, down through the synapses.
         second_pass: a hidden layer answers more than once to a sample in one step: a modulated or
             noisy pass, negative data, phases that settle.

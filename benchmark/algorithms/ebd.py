@@ -9,6 +9,7 @@ from torch import Tensor
 from benchmark.algorithm import Algorithm, Credit
 from benchmark.credit.losses import forward_cut, local_update, output_error
 from benchmark.networks import Network
+from benchmark.networks.init import draw
 from benchmark.options import NotNegative, Positive, Share
 from benchmark.traits import Traits
 
@@ -23,36 +24,40 @@ class EBD(Algorithm):
 
     The error of the best estimate given x is orthogonal to every function of x, so to every h_k.
     The gradient of the first term at a layer's activity, with e held, is (1 - lambda) R_k e: a
-    broadcast error whose weights are the correlation itself, not drawn. Its factor is left to the
-    learning rate: delta_k = R_k e, and the other two gradients are taken in the same units. The
-    output learns by e. R_k is stored as ``[classes, units of h_k]``, and starts at zero. The
-    paper's loss is the squared error; with another, e is its slope at the logits.
+    broadcast error whose weights become the correlation itself. Its factor is left to the learning
+    rate: delta_k = R_k e, and the other two gradients are taken in the same units. The output
+    learns by e. R_k is stored as ``[classes, units of h_k]``, and drawn at first: silence
+    decorrelates too, and a memory that is short or starts from nothing leads there. The paper's
+    lambda is 0.999999, its other two terms are weak beside the first, and its loss is the squared
+    error; with another loss, e is its slope at the logits.
 
     As lambda goes to 1, with R_k drawn once, this is dfa.
     """
 
     traits = Traits(
         "error broadcast", "Erdogan et al.", 2025,
-        teacher="error", batch=True, same_steps=True,
+        teacher="error", feedback="learned", batch=True, same_steps=True,
     )  # fmt: skip
 
     def __init__(
         self,
         net: Network,
         *,
-        memory: Share = 0.9,
+        memory: Share = 0.999,
+        start: NotNegative = 0.1,
         power: NotNegative = 0.0,
         level: Positive = 0.1,
-        entropy: NotNegative = 0.01,
+        entropy: NotNegative = 0.0,
         eps: Positive = 0.1,
         **base: Any,
     ) -> None:
         """
         Args:
             memory: lambda, what the running correlations keep at each step.
+            start: scale of the first R_k; at 0 they are zero.
             power: strength of the power normalization, which keeps units from going silent.
             level: the mean square that each unit should have.
-            entropy: strength of the layer entropy; without it, silence decorrelates best.
+            entropy: strength of the layer entropy.
             eps: added to the diagonal of C_k.
         """
         super().__init__(net, **base)
@@ -60,7 +65,8 @@ class EBD(Algorithm):
         self.memory, self.power, self.level = memory, power, level
         self.entropy, self.eps = entropy, eps
         for k, n in enumerate(map(math.prod, hidden)):
-            self.register_buffer(f"R{k}", torch.zeros(classes, n))
+            R = draw("xavier_uniform", (classes, n), self.feedback_stream(k))
+            self.register_buffer(f"R{k}", start * R)
             if entropy:
                 self.register_buffer(f"C{k}", torch.eye(n))
 

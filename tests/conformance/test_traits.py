@@ -6,6 +6,7 @@ through them, so that weights can be changed without a change of any answer that
 """
 
 import copy
+import re
 import sys
 from dataclasses import replace
 
@@ -301,11 +302,13 @@ def moved_sum(one, other):
 
 
 def own_feedback(algorithm):
-    """Trained parameters beside the forward weights, and the fixed feedback: buffers B, F."""
+    """Trained parameters beside the forward weights, with running correlations (buffers R0, R1 ..),
+    and the fixed feedback: buffers B, F."""
     learned = {
         name: p for name, p in algorithm.named_parameters()
         if name.startswith("net.") is name.endswith(".B")
     }  # fmt: skip
+    learned |= {name: R for name, R in algorithm.named_buffers() if re.fullmatch(r"R\d+", name)}
     fixed = {
         name: b for name, b in algorithm.named_buffers()
         if name.rpartition(".")[2].rstrip("0123456789") in ("B", "F")

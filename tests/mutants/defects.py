@@ -95,6 +95,10 @@ DEFECTS = [
         "oracle/test_ebd.py",
     ),
     Defect(
+        "correlations that start from nothing", "algorithms/ebd.py",
+        "start * R)", "0 * R)", "oracle/test_ebd.py",
+    ),
+    Defect(
         "shared B_k not scaled to its layer", "algorithms/dfa.py",
         "math.sqrt(max(self.units) / self.units[k])", "1.0", "limits/test_feedback.py",
     ),

@@ -32,15 +32,21 @@ def assert_close(found, expected):
         torch.testing.assert_close(own, by_hand, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.7])
-def test_update_of_the_second_step(memory):
-    rule, W, x, y, t = built(memory=memory, entropy=0.0)
+@pytest.mark.parametrize(("memory", "start"), [(0.0, 1.0), (0.7, 0.0), (0.7, 0.3)])
+def test_update_of_the_second_step(memory, start):
+    rule, W, x, y, t = built(memory=memory, start=start)
+    first = [rule.get_buffer(f"R{k}").T.clone() for k in range(2)]
+    bounds = [start * math.sqrt(6 / (3 + n)) for n in (5, 4)]
+    assert all(
+        (0.6 * b if start else 0) <= R.abs().max() <= b for R, b in zip(first, bounds, strict=True)
+    )
     step(rule, x, y)
     x, n = x.flip(1), len(x)
     expected, olds = [], passed(W, x.flip(1), t)
     h1, h2, e = passed(W, x, t)
-    for h, h_old, below in ((h1, olds[0], x), (h2, olds[1], h1)):
-        R = memory * (1 - memory) * h_old.T @ olds[2] / n + (1 - memory) * h.T @ e / n
+    for R0, h, h_old, below in ((first[0], h1, olds[0], x), (first[1], h2, olds[1], h1)):
+        R = memory * (memory * R0 + (1 - memory) * h_old.T @ olds[2] / n)
+        R = R + (1 - memory) * h.T @ e / n
         expected.append(((e @ R.T) * (1 - h * h)).T @ below / n)
     assert_close(updates(rule, x, y), [*expected, e.T @ h2 / n])
 
@@ -48,7 +54,7 @@ def test_update_of_the_second_step(memory):
 def test_it_is_the_gradient_of_the_paper_s_criterion():
     """By autograd on J_1 itself, with e held; divided by 1 - lambda as the learning rate is."""
     memory, power, level, entropy, eps = 0.6, 0.2, 0.1, 0.05, 0.3
-    options = {"power": power, "level": level, "entropy": entropy, "eps": eps}
+    options = {"power": power, "level": level, "entropy": entropy, "eps": eps, "start": 0.0}
     rule, W, x, y, t = built(memory=memory, **options)
     step(rule, x, y)
     n, e, old = len(x), passed(W, x, t)[2], passed(W, x, t)[0]
