@@ -106,8 +106,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmark.suite.perf.scale.scale", lambda *_: "")
     solved = {"seed": 0, "solved": True, "generations": 1, "evaluations": 1, "seconds": 0}
     monkeypatch.setattr("benchmark.suite.evolve.run.solve", lambda *_: solved)
-    monkeypatch.setattr("benchmark.suite.perf.steps.measure", lambda *_: dict.fromkeys(
-        ("ours", "bare", "products"), 1.0))  # fmt: skip
+    monkeypatch.setattr("benchmark.suite.perf.steps.measure", lambda *_: (dict.fromkeys(
+        ("ours", "bare", "products"), 1.0), ""))  # fmt: skip
     for part in ("settling_costs", "synapse_costs"):
         monkeypatch.setattr(f"benchmark.suite.perf.{part}.report", lambda: "")
     return rows

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmark.suite.perf.steps import Seen
+from benchmark.suite.perf.steps import Seen, costliest
 
 
 def test_seen_products_are_those_of_a_forward_and_backward_pass():
@@ -14,3 +14,13 @@ def test_seen_products_are_those_of_a_forward_and_backward_pass():
     assert len(seen.calls) == 3  # W x, its gradient for x, its gradient for W
     with torch.no_grad():
         seen()
+
+
+def test_the_costliest_operation_beside_products_is_named():
+    a = torch.rand(300, 300)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        (a @ a).exp_()
+        for _ in range(20):
+            a.sort()
+    first, *others = costliest(profile).split(", ")
+    assert first.startswith("sort ") and not any(name.startswith("mm ") for name in others)

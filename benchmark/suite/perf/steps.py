@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.errors import UserError
 from benchmark.suite.perf import settling_costs, synapse_costs
-from benchmark.suite.records.places import find
-from benchmark.suite.rows.parse import Names, names_in, read_row
+from benchmark.suite.rows.choose import choices
+from benchmark.suite.rows.parse import read_row
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
 
 Step = Callable[[Tensor, Tensor], None]
@@ -147,8 +147,26 @@ class Seen(TorchDispatchMode):
 # ---- measuring -----------------------------------------------------------------------------
 
 
+PRODUCTS = (
+    "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::mkldnn_convolution",
+    "aten::convolution_backward", "aten::_slow_conv2d_forward", "aten::dot",
+)  # fmt: skip
+
+
+def costliest(profile: torch.profiler.profile, n: int = 3) -> str:
+    """The operations beside the products that took the most time, with their shares of all."""
+    spent = {e.key: e.self_cpu_time_total for e in profile.key_averages()}
+    total = sum(spent.values())
+    others = sorted((t, key) for key, t in spent.items() if key.removesuffix("_") not in PRODUCTS)[
+        -n:
+    ]
+    return ", ".join(f"{key.removeprefix('aten::')} {t / total:.0%}" for t, key in others[::-1])
+
+
 class Turns(Callback):
     """After each of our chunks, as many steps of the bare loop and of the matrix products.
+
+    Our third chunk is profiled, and not timed.
 
     Args:
         bare: the bare loop's step with its mini-batches drawn, or None.
@@ -159,18 +177,28 @@ class Turns(Callback):
         self.bare, self.mm = bare, mm
         self.seen, self.steps_seen = Seen(), 0
         self.times: dict[str, list[float]] = {"ours": [], "bare": [], "products": []}
+        self.profile: torch.profiler.profile | None = None
+        self._chunks = 0
         self._end: float | None = None
 
     def on_train_batch_start(self, *_: Any) -> None:
+        self._chunks += 1
         if self.mm is None and not self.steps_seen:
             self.seen.__enter__()
+        if self._chunks == 3:
+            self.profile = torch.profiler.profile(
+                activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True
+            )
+            self.profile.__enter__()
 
     def on_train_batch_end(
         self, trainer: Trainer, module: Any, out: Any, batch: Any, i: int
     ) -> None:
         end = time.perf_counter()
         steps = len(batch[1]) // trainer.datamodule.local_batch_size  # type: ignore[attr-defined]
-        if self._end is not None:
+        if self.profile is not None and self._chunks == 3:
+            self.profile.__exit__(None, None, None)
+        elif self._end is not None:
             self.times["ours"].append((end - self._end) / steps)
         if self.mm is None and not self.steps_seen:
             self.seen.__exit__(None, None, None)
@@ -202,8 +230,9 @@ def bare_batches(images: Tensor, labels: Tensor, n: int) -> Iterator[tuple[Tenso
                 yield images[part].flatten(1).float().div(255), labels[part]
 
 
-def measure(row: Row, folder: Path) -> dict[str, float]:
-    """Median milliseconds per step: ours, bare (nan where there is no bare loop), products."""
+def measure(row: Row, folder: Path) -> tuple[dict[str, float], str]:
+    """Median milliseconds per step: ours, bare (nan where there is no bare loop), products; and
+    what takes the most time beside products."""
     data = build_data(row, 0)
     data.prepare_data()
     data.setup("fit")
@@ -217,7 +246,8 @@ def measure(row: Row, folder: Path) -> dict[str, float]:
     trainer.fit(algorithm, datamodule=data)
     if len(turns.times["ours"]) < 3:
         raise UserError("too few steps to time: give more --epochs, or fewer --data.steps_per_call")
-    return {k: 1000 * statistics.median(v[2:]) if v else math.nan for k, v in turns.times.items()}
+    times = {k: 1000 * statistics.median(v[2:]) if v else math.nan for k, v in turns.times.items()}
+    return times, costliest(turns.profile) if turns.profile else ""
 
 
 def bare_loop(
@@ -245,14 +275,17 @@ PUBLIC = {
 }
 
 
-USUAL = {"dataset": "mnist5k", "network": "mlp", "algorithm": "bp,fa,dfa,pepita,dtp,ff,ldtp"}
+GOAL = 1.3  # times its own matrix products
+USUAL = "bp,fa,dfa,pepita,dtp,ff,ldtp"
 
 
 def main(args: list[str]) -> None:
-    """Print a line per row: milliseconds per step and the two ratios."""
+    """Print a line per row: milliseconds per step and the two ratios; and of those that take more
+    than GOAL times their products, what else takes the time."""
     parser = ArgumentParser(prog="python -m benchmark perf", description=main.__doc__)
-    for option, usual in USUAL.items():
-        parser.add_argument(f"--{option}", help=f"default: {usual}")
+    parser.add_argument("--dataset", help="default: mnist5k")
+    parser.add_argument("--network", help="default: mlp, or one that the rule can train")
+    parser.add_argument("--algorithm", help=f"names with commas, or all; default: {USUAL}")
     parser.add_argument("--config", action="append", help="a complete row; repeat for several")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the training set")
     parser.add_argument("--parts", action="store_true", help="time settling steps and synapses")
@@ -260,33 +293,19 @@ def main(args: list[str]) -> None:
     if options.parts:
         print(f"{settling_costs.report()}\n{synapse_costs.report()}")
         return
+    if options.algorithm is None and not options.config:
+        options.algorithm = USUAL
+    options.config = [Path(path) for path in options.config or ()]
+    chosen = choices(options)
     print(f"CPU, {torch.get_num_threads()} threads")
     print("row                       ours ms   bare ms   products ms   ours/bare   ours/products")
-    for names, config in chosen(options):
+    for choice in chosen:
         given = [f"--epochs={options.epochs}", *overrides]
-        row = read_row(names, config, given)
-        t = measure(row, Path("results"))
-        label = f"{names.dataset} {names.network} {names.algorithm}"
+        t, why = measure(read_row(choice.names, choice.path, given), Path("results"))
+        label = " ".join((choice.names.dataset, choice.names.network, choice.names.algorithm))
         ratios = f"{t['ours'] / t['bare']:10.2f}x {t['ours'] / t['products']:14.2f}x"
         line = f"{label:25} {t['ours']:7.3f} {t['bare']:9.3f} {t['products']:13.3f} {ratios}"
-        print(line.replace("nanx", "   -").replace("nan", "  -"), PUBLIC.get(names.algorithm, ""))
-
-
-def chosen(options: Namespace) -> Iterator[tuple[Names, Path | None]]:
-    """The rows to time.
-
-    Raises:
-        UserError: a config gives whole rows, and a name stands beside it.
-    """
-    asked = {name: getattr(options, name) for name in USUAL}
-    if options.config:
-        for name in asked:
-            if asked[name] is not None:
-                raise UserError(f"--config gives whole rows: leave out --{name}, or --config")
-        for path in map(find, map(Path, options.config)):
-            yield names_in(path), path
-        return
-    named = {name: usual if asked[name] is None else asked[name] for name, usual in USUAL.items()}
-    for algorithm in named["algorithm"].split(","):
-        names = Names(algorithm, named["dataset"], named["network"])
-        yield names, names.default_config
+        public = PUBLIC.get(choice.names.algorithm, "")
+        print(line.replace("nanx", "   -").replace("nan", "  -"), public)
+        if t["ours"] > GOAL * t["products"]:
+            print(f"{'':25} above {GOAL}x: {why}")
