@@ -63,6 +63,7 @@ VARIANTS = {
     "persistent": ("ep", ["--algorithm.persistent=true"]),
     "several updates": ("ipc", ["--algorithm.order=at_once", "--optim.name=sgd",
                                 "--optim.lr=0.01", "--optim.momentum=0.9"]),
+    "learned control": ("dfc", ["--algorithm.feedback=learned"]),
     "local losses": ("fg", ["--algorithm.losses=local"]),
     "random sign": ("ep", ["--algorithm.nudging=random_sign"]),
     "noise phases": ("wm", ["--algorithm.noise.every=3", "--algorithm.noise.before=2"]),

@@ -39,6 +39,7 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {  # whose options change a trait
     "ia plain": ("ia", ["--algorithm.normalize=false"]),
     "classrbm generative": ("classrbm", ["--algorithm.objective=generative"]),
     "fg along weights": ("fg", ["--algorithm.along=weights"]),
+    "dfc learned": ("dfc", ["--algorithm.feedback=learned"]),
     "fg local losses": ("fg", ["--algorithm.losses=local"]),
     "np decorrelated": ("np", ["--algorithm.decorrelation_lr=0.001"]),
     "wp decorrelated": ("wp", ["--algorithm.decorrelation_lr=0.001"]),

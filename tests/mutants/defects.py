@@ -165,6 +165,10 @@ DEFECTS = [
         "torch.cat([h, t]).detach()", "torch.cat([h.detach(), t])", "oracle/test_sigprop.py",
     ),
     Defect(
+        "learned control that grows with its noise", "algorithms/dfc.py",
+        "u.T @ (u @ B + n)", "u.T @ (u @ B - n)", "oracle/test_dfc.py",
+    ),
+    Defect(
         "local losses that forget their temperature", "algorithms/sigprop.py",
         "h @ t.T / self.tau", "h @ t.T", "limits/test_layerwise.py",
     ),
