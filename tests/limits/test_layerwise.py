@@ -9,9 +9,11 @@ from benchmark.algorithms.bp import BP
 from benchmark.algorithms.cwc import CwC
 from benchmark.algorithms.dgl import DGL
 from benchmark.algorithms.ff import FF
+from benchmark.algorithms.noprop import NoProp
 from benchmark.algorithms.scff import SCFF
 from benchmark.algorithms.sigprop import SigProp
 from benchmark.credit.goodness import Goodness
+from benchmark.streams import stream
 from tests.oracle.tiny import data, network
 
 SHAPE = (1, 2, 3)
@@ -117,3 +119,38 @@ def test_sigprop_s_targets_are_the_head_of_dgl():
     t = S.T / S.T.norm(dim=1, keepdim=True)
     dgl.heads[0].weight.data.copy_(t / 0.3)
     torch.testing.assert_close(first_update(rule, images, y), first_update(dgl, images, y))
+
+
+class Probabilities(nn.Module):
+    def forward(self, logits):
+        return logits.softmax(1)
+
+
+def test_noprop_of_one_block_is_backprop_of_a_network_that_reads_noised_labels():
+    """A hidden layer on the image and z_0, its softmax under the squared error; and softmax
+    regression on z_1."""
+    net, _ = network(hidden=(5,), activation="tanh")
+    rule = NoProp(net, classes=3, eta=0.3).double()
+    x, y, u = data()
+    rule._noise = stream(0, "noise")
+    generator = stream(0, "noise")
+    eps1, eps0 = (torch.empty_like(u).normal_(generator=generator) for _ in range(2))
+    z0, z1 = (
+        a**0.5 * u + (1 - a) ** 0.5 * eps for a, eps in zip(rule.abar, (eps0, eps1), strict=True)
+    )
+    weights = [rule.blocks[0].synapse.weight, rule.heads[0].weight, rule.blocks[1].synapse.weight]
+    W, A, out = torch.autograd.grad(rule.credit(x.view(-1, *SHAPE), y).objective, weights)
+
+    chained = [nn.Linear(9, 5, bias=False), nn.Tanh(), nn.Linear(5, 3, bias=False)]
+    bp = BP(as_network([*chained, Probabilities()], (9,)), loss="mse").double()
+    for p, w in zip(bp.net.parameters(), weights, strict=False):
+        p.data.copy_(w)
+    objective = bp.credit(torch.cat([x, z0], 1), y).objective
+    expected = torch.autograd.grad(objective, [*bp.net.parameters()])
+    snr = [a / (1 - a) for a in rule.abar]
+    for own, other in zip((W, A), expected, strict=True):
+        torch.testing.assert_close(own, 0.3 * (snr[1] - snr[0]) * other)
+
+    bp = BP(as_network(nn.Sequential(nn.Linear(3, 3, bias=False)), (3,))).double()
+    next(bp.net.parameters()).data.copy_(weights[2])
+    torch.testing.assert_close(out, first_update(bp, z1, y))
