@@ -21,10 +21,11 @@ class FG(Perturbed):
     """The forward gradient: the slope of the loss along a random direction, times the direction.
 
         d = sum_k <dl/da_k, xi_k>,   xi_k ~ N(0, I)         one pass of forward-mode derivatives
-        Delta W_k = -lr d xi_k h_{k-1}^T                    (Ren et al. 2023, eq. 6)
+        Delta W_k = -lr d xi_k h_{k-1}^T                    (Ren et al. 2023, eq. 3)
 
     for each sample, averaged over the batch: np without a finite step. Its mean over xi is the
-    gradient. The direction's way up to the loss is W_k's own, so all layers above are read.
+    gradient. The direction's way up to the loss is W_k's own, so all layers above are read. The
+    paper leaves silent units of a ReLU unperturbed (sec. 3.6), which is not done here.
 
     With ``along=weights`` the direction is one of all weights, and the batch has one slope:
 
@@ -36,7 +37,7 @@ class FG(Perturbed):
 
         d_k = <dl(A_k h_k, y)/da_k, xi_k>,   Delta W_k = -lr d_k xi_k h_{k-1}^T,   h_{k-1} held
 
-    (Ren et al. 2023, LG-FG-A), whose mean over xi_k is dgl's gradient, and whose variance grows
+    (Ren et al. 2023, sec. 4, LG-FG-A), whose mean over xi_k is dgl's gradient, and whose variance grows
     with the units of one layer. The heads A_k and the output, right below their losses, descend the
     gradient itself, as in the authors' code; their LocalMixer networks are not among ours.
     """
