@@ -37,7 +37,7 @@ class FG(Perturbed):
 
         d_k = <dl(A_k h_k, y)/da_k, xi_k>,   Delta W_k = -lr d_k xi_k h_{k-1}^T,   h_{k-1} held
 
-    (Ren et al. 2023, sec. 4, LG-FG-A), whose mean over xi_k is dgl's gradient, and whose variance grows
+    (Ren et al. 2023, sec. 4, LG-FG-A). Its mean over xi_k is dgl's gradient, and its variance grows
     with the units of one layer. The heads A_k and the output, right below their losses, descend the
     gradient itself, as in the authors' code; their LocalMixer networks are not among ours.
     """
