@@ -57,7 +57,7 @@ def room_of(parts):
 def files():
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if len(parts) > 1 or parts[0] not in FACE:
+        if parts[0] not in FACE:
             yield path, room_of(parts)
 
 
