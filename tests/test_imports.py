@@ -11,7 +11,9 @@ import benchmark.speed
 
 PACKAGE = Path(__file__).parents[1] / "benchmark"
 ALL = {"errors", "options", "registry", "streams", "traits"}
-LIBRARY = {"credit", "networks", "data", "engine", "measure", "algorithm", "algorithms"}
+LIBRARY = {
+    "credit", "networks", "data", "engine", "measure", "algorithm", "algorithms", "population"
+}  # fmt: skip
 BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "errors": set(),
     "options": set(),
@@ -27,6 +29,7 @@ BELOW = {  # room -> rooms that it may import from, beside its own and ALL
     "algorithm": {"credit", "networks", "engine"},
     "measure": {"credit", "networks", "engine"},
     "algorithms": {"algorithm", "credit", "networks", "engine"},
+    "population": {"algorithm", "data", "engine"},
     "suite.records": set(),
     "suite.tables": {"suite.records"},
     "suite.rows": {*LIBRARY, "suite.records"},
@@ -117,3 +120,9 @@ def test_no_room_is_above_itself():
 def test_no_two_files_have_one_name():
     names = Counter(path.name for path, _ in files() if path.name != "__init__.py")
     assert not [name for name, n in names.items() if n > 1]
+
+
+def test_few_know_of_populations():
+    """The room may be deleted: besides it, what runs a group and what makes it a job."""
+    knowing = {module.__name__ for module in importers_of("benchmark.population")}
+    assert knowing == {"benchmark.suite.run.group", "benchmark.suite.launch.grouping"}

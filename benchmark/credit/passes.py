@@ -49,10 +49,15 @@ def activity(block: Block, a: Tensor, normalize: Normalize = "none") -> Tensor:
 class _Known(Function):
     """a = W x + b whose value is known already: only the gradients of W and b are computed."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x, W, bias, a):  # type: ignore[override]
-        ctx.save_for_backward(x)
+    def forward(x, W, bias, a):  # type: ignore[override]
         return a.view_as(a)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # type: ignore[override]
+        ctx.save_for_backward(inputs[0])
 
     @staticmethod
     def backward(ctx, delta):  # type: ignore[override]
@@ -125,7 +130,8 @@ def projected_response(block: Block, F: Tensor, e: Tensor, x: Tensor) -> Tensor:
     Where W is one matrix and the batch exceeds the classes, (W F) e is the cheaper.
     """
     if reads_all_linearly(block) and len(e) > e.shape[1]:
-        return e @ (F @ block.synapse.get_parameter("weight").t())
+        synapse: Any = block.synapse
+        return e @ (F @ synapse.weight.t())
     return linear_part(block, (e @ F).view_as(x))
 
 

@@ -32,5 +32,8 @@ class Descent:
         if self.world > 1:
             average_([p.grad for p in self.parameters if p.grad is not None])
         if self.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            self.clip_()
         self.optimizer.step()
+
+    def clip_(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)  # type: ignore[arg-type]

@@ -148,6 +148,14 @@ def test_sigterm_saves_within_the_epoch_and_stops(tmp_path, capsys):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_resumed_in_float64_no_weight_is_rounded(tmp_path):
+    row = row_of("bp", "--precision=64-true", "--data.val_size=1000")
+    with told_to_end_in_epoch("bp", 1):
+        run(row, 0, CPU, tmp_path / "parts")
+    resumed, undisturbed = (run(row, 0, CPU, tmp_path / name) for name in ("parts", "whole"))
+    assert resumed["weights_sha256"] == undisturbed["weights_sha256"]
+
+
 def test_killed_before_validation_the_epoch_is_validated(tmp_path, monkeypatch):
     row = replace(dropout_row(), epochs=2)
     with monkeypatch.context() as patch, pytest.raises(OSError):

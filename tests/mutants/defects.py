@@ -438,4 +438,28 @@ DEFECTS = [
         "claims that two may hold", "suite/run/claims.py",
         "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB", "launch/test_queue.py",
     ),
+    # ---- population/: seeds that train together
+    Defect(
+        "seeds that all see the first one's order", "population/feed.py",
+        "zip(*(own.chunks(epoch, start) for own in self.loaders), strict=True)",
+        "zip(*(self.loaders[0].chunks(epoch, start) for _ in self.loaders), strict=True)",
+        "conformance/test_population.py::test_records_and_angles_are_those_of_separate_runs",
+    ),
+    Defect(
+        "seeds clipped by the first one's norm", "population/stack.py",
+        "part.grad = p.grad[s]", "part.grad = p.grad[0]",
+        "conformance/test_population.py::test_together_is_one_by_one",
+    ),
+    Defect(
+        "a seed that stops ends all", "population/members.py",
+        "trainer.should_stop |= not self.running",
+        "trainer.should_stop |= any(seat.should_stop for seat in self.seats)",
+        "conformance/test_population.py::test_each_ends_where_it_would_alone",
+    ),
+    Defect(
+        "seeds tried together without a look at their update", "population/reasons.py",
+        "all(_close(wanted[k], found[k]) for k in wanted)", "True",
+        "conformance/test_population.py"
+        "::test_a_rule_whose_weights_are_not_found_by_name_is_found_out",
+    ),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from benchmark.errors import UserError, mendable, room_in
 from benchmark.measure import Measure
 from benchmark.suite.launch.cost import seconds_of
+from benchmark.suite.launch.grouping import GroupJob, groups
 from benchmark.suite.records import records
 from benchmark.suite.rows.machine import Machine
 from benchmark.suite.rows.row import Row
@@ -85,15 +86,19 @@ class RunJob:
         )  # fmt: skip
 
 
-def run_jobs(rows: Iterable[RowJob], results: Path, again: bool = False) -> list[RunJob]:
-    """One job per row and seed."""
-    jobs = []
+def run_jobs(rows: Iterable[RowJob], results: Path, again: bool = False) -> list[Job]:
+    """One job per row and seed, or for as many seeds as train together."""
+    jobs: list[Job] = []
     for job in rows:
-        seconds = seconds_of(job.row, results)
-        for seed in job.seeds:
+        row, machine, measure, origin = job.row, job.machine, job.measure, job.origin
+        seconds = seconds_of(row, results)
+        for seeds in groups(job):
+            total = len(seeds) * seconds
             jobs.append(
-                RunJob(job.row, seed, job.machine, job.measure, job.origin, again, seconds)
-            )  # fmt: skip
+                GroupJob(row, seeds, machine, measure, origin, again, total)
+                if len(seeds) > 1
+                else RunJob(row, seeds[0], machine, measure, origin, again, total)
+            )
     return jobs
 
 

@@ -75,6 +75,11 @@ def _job(choice: Choice, args: list[str]) -> Job:
     row, seeds = to_row(options), seeds_in(options.seeds)
     machine = Machine(**options.machine.as_dict())
     machine.check()
+    if machine.population > len(seeds):
+        raise UserError(
+            f"machine.population is {machine.population}, of {len(seeds)} seeds: it must be at "
+            "most their number"
+        )
     measure = Measure(**options.measure.as_dict())
     check(Measure, dataclasses.asdict(measure), "measure.")
     if options.print_config:

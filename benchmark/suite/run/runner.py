@@ -96,18 +96,40 @@ def train(row: Row, seed: int, machine: Machine, folder: Path, measure: Measure)
 def _train(
     row: Row, seed: int, machine: Machine, folder: Path, measure: Measure, recorder: Recorder
 ) -> Trained:
-    checkpoint = folder / "last.ckpt"
+    looks = _, early, alignment = looks_at(row, measure, recorder)
+    name, checkpoint = run_key(row, seed), checkpoint_in(folder)
+    saving = RunCheckpoint(checkpoint, name, machine.checkpoint_seconds)
+    trainer = trainer_for(row, machine, folder, [*looks, saving])
+    data = data_for(row, seed, trainer)
+    algorithm = algorithm_for(row, seed, machine, data)
+    if trainer.world_size > 1:
+        recorder.pulse.at = f"waiting for {trainer.world_size} processes to start"
+    fit(trainer, algorithm, to_resume(checkpoint, name), recorder, datamodule=data)
+    if trainer.world_size > 1:
+        assert_replicas_equal(algorithm)
+    diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
+    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points, early.is_due)
+
+
+def checkpoint_in(folder: Path) -> Path:
+    """A run's checkpoint, in its folder, which is made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(f"to {folder}", error) from error
-    alignment = Alignment(measure.period(row.epochs), measure.steps)
-    early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
-    name = run_key(row, seed)
-    saving = RunCheckpoint(checkpoint, name, machine.checkpoint_seconds)
-    callbacks = [recorder, early, alignment, saving]
-    trainer = trainer_for(row, machine, folder, callbacks)
+    return folder / "last.ckpt"
 
+
+def looks_at(
+    row: Row, measure: Measure, recorder: Recorder
+) -> tuple[Recorder, EarlyStop, Alignment]:
+    """The callbacks that look at a run as it trains, in their order."""
+    early = EarlyStop(Stop(**row.stop) if row.stop else None, recorder)
+    return recorder, early, Alignment(measure.period(row.epochs), measure.steps)
+
+
+def data_for(row: Row, seed: int, trainer: Trainer) -> Any:
+    """A run's data, read and split."""
     data = build_data(row, seed)
     data.trainer = trainer
     data.prepare_data()
@@ -118,25 +140,35 @@ def _train(
             f"epoch, fill no mini-batch of {data.batch_size} and are left out",
             file=sys.stderr,
         )
+    return data
+
+
+def algorithm_for(row: Row, seed: int, machine: Machine, data: Any) -> Algorithm:
+    """A run's algorithm, as it begins."""
     algorithm = build_algorithm(row, seed, data.shape, data.classes)
     algorithm.replay, algorithm.logs = machine.replay, False  # the recorder logs
-    resumed = to_resume(checkpoint, name)
-    if trainer.world_size > 1:
-        recorder.pulse.at = f"waiting for {trainer.world_size} processes to start"
+    # Before a checkpoint is loaded, which Lightning would round to float32.
+    return algorithm.double() if row.precision == "64-true" else algorithm
+
+
+def fit(
+    trainer: Trainer, learner: Any, resumed: Path | None, recorder: Recorder, **data: Any
+) -> None:
+    """Train, from the checkpoint ``resumed`` if there is one.
+
+    Raises:
+        UserError: what that holds is not what a run of this version restores.
+    """
     try:
-        trainer.fit(algorithm, datamodule=data, ckpt_path=resumed)
+        trainer.fit(learner, ckpt_path=resumed, **data)
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it an exit with 1
             raise KeyboardInterrupt from stop
         raise
     except Exception as error:
         if resumed and not recorder.training and not isinstance(error, UserError):
-            raise damaged(checkpoint) from error  # it could not be restored
+            raise damaged(resumed) from error  # it could not be restored
         raise
-    if trainer.world_size > 1:
-        assert_replicas_equal(algorithm)
-    diverged = algorithm.diverged or not all(math.isfinite(p["train_loss"]) for p in recorder.curve)
-    return Trained(trainer, data, algorithm, recorder, diverged, alignment.points, early.is_due)
 
 
 def run(
@@ -160,10 +192,20 @@ def run(
         UserError: for unusable data, devices or folders.
     """
     trained = train(row, seed, machine, run_folder(results, row, seed), measure)
+    record = record_of(row, seed, trained, origin)
+    if trained.trainer.is_global_zero:
+        records.save(results, record, overwrite=overwrite)
+    return record
+
+
+def record_of(
+    row: Row, seed: int, trained: Trained, origin: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Test what was trained, and write its record."""
     trainer, data, algorithm, recorder, diverged, alignment, stopped = trained
     weights = weights_sha256(algorithm)
     metrics = final_metrics(trainer, algorithm, data, recorder, diverged)
-    record = {
+    return {
         "schema": 1,
         "row": row.as_record(),
         "identity": row.identity,
@@ -199,9 +241,6 @@ def run(
         "weights_sha256": weights,
         "finished": now(),
     }
-    if trainer.is_global_zero:
-        records.save(results, record, overwrite=overwrite)
-    return record
 
 
 def final_metrics(
