@@ -100,6 +100,7 @@ def folder(tmp_path, monkeypatch):
     for module in ("queue", "board"):
         monkeypatch.setattr(f"benchmark.suite.launch.{module}.run_queue", lambda jobs, *_: (
             rows.extend(jobs) or Outcome()))  # fmt: skip
+    monkeypatch.setattr("benchmark.suite.launch.depths.DEPTHS", (1,))
     monkeypatch.setattr("benchmark.suite.run.rerun.run", recorded_run)
     monkeypatch.setattr("benchmark.suite.run.robust.measure", attacked)
     monkeypatch.setattr("benchmark.suite.run.fantasies.fantasies", lambda *_: [])

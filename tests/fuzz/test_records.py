@@ -82,7 +82,7 @@ def drawn(runs):
         for chart in [
             charts.curves("", [row]),
             *charts.angles("", row),
-            charts.costs("", [row] * 2),
+            charts.costs("", "", [row] * 2, {row.hash: row.line["seconds"]}, {row.hash}),
         ]:
             for line in chart.lines if chart else ():
                 places = [*line.points, *line.band, *line.marks, line.end, (line.label, 0)]

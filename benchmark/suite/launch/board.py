@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from benchmark.measure import Measure
 from benchmark.suite.launch.cost import seconds_of
 from benchmark.suite.launch.equal import SEARCH_SEED, TRIAL_SEED, Entry
@@ -66,7 +68,7 @@ def train_board(front: Namespace, seeds: list[int], tables: Iterable[list[Entry]
     total = Outcome()
     for rules in tables:
         searched, starts = [], []
-        for entry in rules:
+        for entry in tqdm(rules, "reading the settings", unit="search", leave=False, disable=None):
             search = entry.search()
             title, row = search.title(SEARCH_SEED), search.start_row
             seconds = front.trials * seconds_of(row, front.results)

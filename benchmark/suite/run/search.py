@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -66,9 +67,10 @@ class Search:
                 raise UserError(f"{key} is a group of options: search one of them")
         self.start = {key: known[key] for key in self.text}
         self.space = parse_space(self.text, self.start)
-        for key, range_ in self.space.items():
-            for value in ends(range_):
-                self.row({key: value})
+        bounds = zip_longest(*map(ends, self.space.values()))
+        for values in bounds:  # those of all options at once: a row takes long to parse
+            setting = zip(self.space, values, strict=True)
+            self.row({key: value for key, value in setting if value is not None})
 
     def options(self, setting: Mapping[str, Any]) -> list[str]:
         """A setting as the command line's options."""
