@@ -10,9 +10,11 @@ without a bare loop, those that our own step has been seen to do.
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 import time
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,6 +32,9 @@ from benchmark.suite.perf import settling_costs, synapse_costs
 from benchmark.suite.rows.choose import choices
 from benchmark.suite.rows.parse import read_row
 from benchmark.suite.rows.row import Row, build_algorithm, build_data
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module="lightning")
 
 Step = Callable[[Tensor, Tensor], None]
 
