@@ -116,7 +116,7 @@ class FG(Perturbed):
                     tuple(xi),
                 )[1]
                 for delta_k, xi_k in zip(delta, xi, strict=True):
-                    delta_k.add_(slope.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k / self.draws)
+                    delta_k.add_(each(slope, xi_k) * xi_k / self.draws)
         return Credit(local_update(delta, a), a[-1], self.read(x))
 
     def of_local_losses(self, x: Tensor, y: Tensor, heads: nn.ModuleList) -> Credit:
@@ -131,11 +131,16 @@ class FG(Perturbed):
                         (a[k].detach(),),
                         (xi_k,),
                     )[1]
-                    delta[k].add_(slope.view(-1, *[1] * (xi_k.dim() - 1)) * xi_k / self.draws)
+                    delta[k].add_(each(slope, xi_k) * xi_k / self.draws)
         objective = local_update(delta, a) + task_loss(logits, y, self.loss)
         for layer, a_k in zip(layers, a, strict=True):
             objective = objective + task_loss(predicted(*layer, a_k.detach()), y, self.loss)
         return Credit(objective, logits, self.read(x))
+
+
+def each(slope: Tensor, xi: Tensor) -> Tensor:
+    """A slope for each sample, ``[N]``, in the dimensions of ``xi`` ``[N, ...]``."""
+    return slope.view(-1, *[1] * (xi.dim() - 1))
 
 
 def predicted(block: Block, head: nn.Module, a: Tensor) -> Tensor:

@@ -8,11 +8,17 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.suite.records.records import slug
 from benchmark.suite.tables.cost_board import COSTS
-from benchmark.suite.tables.plots import LEAST_ERROR, STYLE, files_of, row_names, styles_of
+from benchmark.suite.tables.plots import (
+    LEAST_ERROR,
+    STYLE,
+    cost_axes,
+    files_of,
+    row_names,
+    styles_of,
+)
 
 FEWEST = 3  # rules that a figure is worth
 
@@ -46,7 +52,7 @@ def _figure(title: str, lines: pd.DataFrame) -> Figure:
     axes[0].set_ylim(min(100, errors.max() * 1.3), errors.min() / 1.3)
     axes[0].set_ylabel("test accuracy (%), mean over seeds")
     axes[-1].legend(
-        loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first", ncols=1
+        loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first"
     )
     return figure
 
@@ -62,14 +68,7 @@ def _panel(ax: Axes, lines: pd.DataFrame) -> None:
         ax.plot(cost, error, style["marker"] or "o", label=name, **look)
     front = lines[lines["front"]].sort_values("cost")
     ax.step(front["cost"], _errors(front), where="post", color="0.6", linewidth=1, zorder=0)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    cost_axes(ax)
 
 
 def _errors(lines: pd.DataFrame) -> pd.Series:

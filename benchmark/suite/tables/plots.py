@@ -152,20 +152,25 @@ def _cost(title: str, lines: pd.DataFrame, rows: Rows) -> Figure:
             ms=6,
         )
     errors = (100 - lines["test_acc_mean"]).clip(lower=LEAST_ERROR)
-    ax.set_xscale("log")
+    cost_axes(ax)
     ax.set_xlim(lines["seconds"].min() / 1.5, lines["seconds"].max() * 1.5)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(min(100, errors.max() * 1.3), errors.min() / 1.3)
     ax.set_xlabel("training time of one seed (seconds)")
     ax.set_ylabel("test accuracy (%), mean ± sd over seeds")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="best first")
     return figure
+
+
+def cost_axes(ax: Axes) -> None:
+    """Logarithmic axes of accuracy against a cost: errors upwards, which read as accuracies."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def row_names(frame: pd.DataFrame) -> pd.Series:
